@@ -1,0 +1,32 @@
+import { delimiter, dirname } from "node:path";
+import type { Command } from "commander";
+import { withStack } from "../options";
+
+export function env(program: Command): void {
+  const command = program
+    .command("env")
+    .description("print what a plain pulumi needs to work on the same state");
+  withStack(command).action(async (folder: string) => {
+    const [{ findEngine }, { findProject }, { giveBackState, openState }, { Terminal }] = await Promise.all([
+      import("../engine.js"),
+      import("../project.js"),
+      import("../state.js"),
+      import("../terminal.js"),
+    ]);
+    const terminal = new Terminal(false);
+    const project = findProject(folder);
+    const state = openState(project);
+    const found = await findEngine(terminal);
+    const variables: Record<string, string> = { ...state.env };
+    if (found.source !== "PATH")
+      variables.PATH = `${dirname(found.path)}${delimiter}${process.env.PATH ?? ""}`;
+    const words = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
+    terminal.say(`export ${words.join(" ")}`);
+    giveBackState(project, state, "dev");
+  });
+}
+
+/** One word for a POSIX shell. */
+export function quote(value: string): string {
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+}

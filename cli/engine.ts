@@ -1,0 +1,62 @@
+/** The Pulumi engine: found on PATH or in the cache, else downloaded, else built. */
+import { createRequire } from "node:module";
+import type * as Automation from "@pulumi/pulumi/automation";
+import { buildWithGo, installOfficial } from "./engine/acquire";
+import { type Search, searchCache, searchPath } from "./engine/installed";
+import { minimumEngine, minimumGo } from "./engine/version";
+import { Failure } from "./failure";
+import type { Terminal } from "./terminal";
+
+/** The copy of the Automation API that belongs to the program's @pulumi/pulumi. */
+export interface AutomationCopy {
+  api: typeof Automation;
+  file: string;
+}
+
+export interface Engine {
+  /** The `pulumi` binary. */
+  path: string;
+  version: string;
+  source: "PATH" | "cache" | "official install" | "built with Go";
+}
+
+type Step = [source: Engine["source"], search: (terminal: Terminal) => Search | Promise<Search>];
+
+const steps: Step[] = [
+  ["PATH", searchPath],
+  ["cache", searchCache],
+  ["official install", installOfficial],
+  ["built with Go", buildWithGo],
+];
+
+export async function findEngine(terminal: Terminal): Promise<Engine> {
+  const reasons: string[] = [];
+  for (const [source, search] of steps) {
+    const { engine, reason } = await search(terminal);
+    if (engine) return { ...engine, source };
+    reasons.push(`${source}: ${reason}`);
+    // An engine of the user's that is not taken, or a download that failed, is worth a line.
+    if (source === "official install" || (source === "PATH" && !reason.startsWith("there is no"))) {
+      terminal.note(`${source}: ${reason}; going on`);
+    }
+  }
+  throw new Failure(
+    [
+      "no Pulumi engine, and none could be had:",
+      ...reasons.map((reason) => `  ${reason}`),
+      "one of these helps:",
+      `  1. install Pulumi ${minimumEngine} or newer on PATH: https://www.pulumi.com/docs/install/`,
+      "  2. let this host reach https://get.pulumi.com, then run: tuntap engine",
+      `  3. install Go ${minimumGo} or newer (with a module proxy in reach), then run: tuntap engine`,
+    ].join("\n"),
+  );
+}
+
+/** The engine as the Automation API wants it, without asking for a version that is already known. */
+export function asCommand(automation: AutomationCopy, engine: Engine): Automation.PulumiCommand {
+  const { SemVer } = createRequire(automation.file)("semver") as { SemVer: new (version: string) => unknown };
+  return Object.assign(Object.create(automation.api.PulumiCommand.prototype), {
+    command: engine.path,
+    version: new SemVer(engine.version),
+  });
+}

@@ -1,0 +1,23 @@
+/** What the command's exit code says. */
+export const exitCode = { done: 0, failed: 1, usage: 2, changes: 3 } as const;
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+
+/** An end that the user is told in plain words; nothing else about it is printed. */
+export class Failure extends Error {
+  constructor(
+    message: string,
+    readonly code: ExitCode = exitCode.failed,
+  ) {
+    super(message);
+    this.name = "Failure";
+  }
+}
+
+/** The user asked for something that cannot be meant. */
+export function usage(message: string): Failure {
+  return new Failure(message, exitCode.usage);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

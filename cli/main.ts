@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/** The command `tuntap`: a table of commands; each loads what it needs when it runs. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, CommanderError } from "commander";
+import { cancel } from "./commands/cancel";
+import { down } from "./commands/down";
+import { engine } from "./commands/engine";
+import { env } from "./commands/env";
+import { preview } from "./commands/preview";
+import { refresh } from "./commands/refresh";
+import { up } from "./commands/up";
+import { exitCode, Failure, messageOf } from "./failure";
+
+const commands = [preview, up, refresh, down, cancel, env, engine];
+
+async function main(): Promise<number> {
+  const program = new Command("tuntap")
+    .description("TUN/TAP interfaces and lab networks as a Pulumi program, with the engine included")
+    .version(ownVersion())
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const add of commands) add(program);
+  for (const command of program.commands) command.exitOverride().allowExcessArguments(false);
+  try {
+    await program.parseAsync();
+    return Number(process.exitCode ?? exitCode.done);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+    process.stderr.write(`error: ${messageOf(error)}\n`);
+    return error instanceof Failure ? error.code : exitCode.failed;
+  }
+}
+
+function ownVersion(): string {
+  const places = ["../package.json", "../../package.json"].map((place) => join(__dirname, place));
+  for (const place of places) {
+    try {
+      return (JSON.parse(readFileSync(place, "utf8")) as { version: string }).version;
+    } catch {
+      // It is in the other place: this runs from the sources or from dist.
+    }
+  }
+  return "unknown";
+}
+
+// What the program left open (servers, timers) must not keep the command alive.
+main().then((code) => process.stdout.write("", () => process.exit(code)));

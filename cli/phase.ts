@@ -1,0 +1,107 @@
+/** One run of the engine: a plan, or its application. */
+import type { EngineEvent } from "@pulumi/pulumi/automation";
+import { messageOf } from "./failure";
+import type { Plan } from "./plan";
+import { followProgress } from "./render/progress";
+import { explain, type Session } from "./session";
+import { watchSignals } from "./signals";
+
+export type Command = "preview" | "up" | "refresh" | "down";
+export type Phase = "plan" | "apply";
+
+export interface Ending {
+  succeeded: boolean;
+  interrupted: NodeJS.Signals | undefined;
+}
+
+const titles = {
+  plan: { preview: "planning", up: "planning", refresh: "reading", down: "planning" },
+  apply: { preview: "planning", up: "up", refresh: "refresh", down: "down" },
+};
+
+/** Runs the engine and records its events in the plan; what failed is among the plan's diagnostics. */
+export async function perform(
+  session: Session,
+  command: Command,
+  phase: Phase,
+  plan: Plan,
+  total?: number,
+): Promise<Ending> {
+  const interruption = watchSignals(session.terminal);
+  const stopProgress = followProgress(titles[phase][command], plan, session.terminal, total);
+  try {
+    await callEngine(session, command, phase, (event) => plan.record(event), interruption.signal);
+    return { succeeded: true, interrupted: interruption.interrupted() };
+  } catch (error) {
+    addCause(session, plan, error, interruption.interrupted());
+    return { succeeded: false, interrupted: interruption.interrupted() };
+  } finally {
+    stopProgress();
+    interruption.stop();
+  }
+}
+
+async function callEngine(
+  session: Session,
+  command: Command,
+  phase: Phase,
+  onEvent: (event: EngineEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stack, options, settings } = session;
+  const common = {
+    onEvent,
+    signal,
+    parallel: options.parallel,
+    color: "never" as const,
+    suppressOutputs: true,
+    ...(settings.copy ? { configFile: settings.copy } : {}),
+  };
+  // The history that the Automation API reads afterwards would need the passphrase of the user's own file.
+  const applied = { ...common, showSecrets: false };
+  if (command === "down") await stack.destroy({ ...applied, previewOnly: phase === "plan" });
+  else if (command === "refresh") await stack.refresh({ ...applied, previewOnly: phase === "plan" });
+  else if (phase === "plan") await stack.preview({ ...common, refresh: true });
+  else await stack.up({ ...applied, refresh: true });
+}
+
+/** The engine says that it failed; this finds out why, and leaves the saying out where the reason is known. */
+function addCause(
+  session: Session,
+  plan: Plan,
+  error: unknown,
+  interrupted: NodeJS.Signals | undefined,
+): void {
+  for (const message of session.programErrors) plan.diagnose({ severity: "error", message });
+  const program = session.programErrors.length > 0;
+  session.programErrors.length = 0;
+  const kept = plan.diagnostics.filter(
+    (one) => !isEcho(one.message) && !(program && isProgramEcho(one.message)),
+  );
+  if (kept.some((one) => one.severity === "error")) {
+    plan.diagnostics.splice(0, plan.diagnostics.length, ...kept);
+    return;
+  }
+  plan.diagnostics.splice(0, plan.diagnostics.length, ...kept);
+  if (interrupted) plan.diagnose({ severity: "error", message: `interrupted by ${interrupted}` });
+  else
+    for (const message of reasons(error))
+      plan.diagnose({ severity: "error", message: explain(session, message) });
+}
+
+function isEcho(message: string): boolean {
+  return /^(update|preview|refresh|destroy) (failed|canceled|cancelled)$/.test(message);
+}
+
+function isProgramEcho(message: string): boolean {
+  return /inline program|Unhandled exception|an unhandled error occurred/.test(message);
+}
+
+/** The lines that the engine marks as errors, without its display of the run. */
+function reasons(error: unknown): string[] {
+  const text = (error as { commandResult?: { stderr?: string } }).commandResult?.stderr ?? messageOf(error);
+  const marked = [...text.matchAll(/^\s*error: (.*)$/gm)]
+    .map((match) => match[1] ?? "")
+    .filter((line) => !isEcho(line));
+  return marked.length ? [...new Set(marked)] : [text.split("\n")[0] ?? text];
+}

@@ -1,0 +1,103 @@
+/**
+ * Loads the user's program, anew for each run of the engine: a program registers its resources while its modules
+ * are evaluated, so a cached module would register nothing in the second run.
+ */
+import { createRequire } from "node:module";
+import { dirname, sep } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type Entry, findEntry, type Project } from "./project";
+
+const ownFolder = __dirname + sep;
+let typescriptReady = false;
+let generation = 0;
+let baseline: Set<string> | undefined;
+
+/** Resolves `id` as the program would, else as this package does. */
+export function resolveForProgram(project: Project, id: string): string {
+  try {
+    return createRequire(`${findEntry(project).folder}${sep}index.js`).resolve(id);
+  } catch {
+    return require.resolve(id);
+  }
+}
+
+/** Runs the program once, in its own folder, and gives its outputs. */
+export async function runProgram(project: Project, onError: (located: string) => void): Promise<object> {
+  const entry = findEntry(project);
+  const before = process.cwd();
+  process.chdir(entry.folder);
+  try {
+    const exported = await load(entry);
+    const value = typeof exported === "function" ? await exported() : await exported;
+    return value && typeof value === "object" ? { ...value } : {};
+  } catch (error) {
+    onError(locate(error));
+    throw error;
+  } finally {
+    process.chdir(before);
+  }
+}
+
+async function load(entry: Entry): Promise<unknown> {
+  await prepareTypeScript();
+  forgetProgram();
+  return entry.module === "esm" ? await loadEsm(entry.file) : loadCommonJs(entry.file);
+}
+
+async function prepareTypeScript(): Promise<void> {
+  if (typescriptReady) return;
+  const tsx = await import("tsx/cjs/api");
+  tsx.register();
+  typescriptReady = true;
+}
+
+function loadCommonJs(file: string): unknown {
+  const exported = createRequire(file)(file) as Record<string, unknown>;
+  // `export default` of TypeScript compiled to CommonJS.
+  const compiled = exported !== null && typeof exported === "object" && exported.__esModule === true;
+  if (compiled && Object.keys(exported).join() === "default") return exported.default;
+  return exported;
+}
+
+async function loadEsm(file: string): Promise<unknown> {
+  const tsx = await import("tsx/esm/api");
+  // A namespace of its own per run: every module of the program is evaluated again, node_modules are not.
+  const scope = tsx.register({ namespace: `tuntap-${++generation}` });
+  const loaded = (await scope.import(pathToFileURL(file).href, pathToFileURL(__filename).href)) as object;
+  if (!("default" in loaded)) return loaded;
+  if (Object.keys(loaded).length !== 1) {
+    throw new Error("the program has a default export and named exports: Pulumi takes one or the other");
+  }
+  return loaded.default;
+}
+
+/** Drops the program's own modules from the cache; what npm installed stays, so there is one @pulumi/pulumi. */
+function forgetProgram(): void {
+  baseline ??= new Set(Object.keys(require.cache));
+  for (const file of Object.keys(require.cache)) {
+    const installed = file.includes(`${sep}node_modules${sep}`) || file.startsWith(ownFolder);
+    if (!baseline.has(file) && !installed) delete require.cache[file];
+  }
+}
+
+/** The error with the line of the user's own code that it comes from. */
+export function locate(error: unknown): string {
+  if (!(error instanceof Error)) return `the program failed: ${String(error)}`;
+  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  const own = frames.map(frameFile).find((at) => at && isUsers(at));
+  const text = error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
+  return own ? `${text}\n    at ${own}` : text;
+}
+
+function frameFile(frame: string): string | undefined {
+  const place = /\(?((?:file:\/\/|\/)[^()]*?:\d+:\d+)\)?$/.exec(frame)?.[1];
+  if (!place) return undefined;
+  const clean = place.replace(/\?[^:]*/, "");
+  const position = /:\d+:\d+$/.exec(clean)?.[0] ?? "";
+  const file = clean.slice(0, -position.length);
+  return (file.startsWith("file://") ? fileURLToPath(file) : file) + position;
+}
+
+function isUsers(at: string): boolean {
+  return !at.includes(`${sep}node_modules${sep}`) && !at.startsWith(ownFolder) && dirname(at) !== ".";
+}

@@ -1,0 +1,124 @@
+/** The plan in words: each resource, what happens to it, its properties old => new, and what was said about it. */
+import type { Changes, Diagnostic, Operation, Plan, Step } from "../plan";
+import type { Terminal } from "../terminal";
+import { nameOf, show } from "./value";
+
+const signs: Record<Operation, string> = { create: "+", update: "~", delete: "-", replace: "+-", same: "=" };
+const colours = { create: "green", update: "yellow", delete: "red", replace: "yellow", same: "dim" } as const;
+const order: Operation[] = ["create", "update", "replace", "delete", "same"];
+const done = {
+  create: "created",
+  update: "updated",
+  replace: "replaced",
+  delete: "deleted",
+  same: "unchanged",
+};
+/** What a refresh does to the state, in its own words. */
+const found = {
+  create: "found",
+  update: "differs",
+  replace: "differs",
+  delete: "is gone",
+  same: "unchanged",
+};
+
+export function renderPlan(plan: Plan, terminal: Terminal, full: boolean): string[] {
+  const lines: string[] = [];
+  const about = groupByResource(plan.diagnostics);
+  for (const step of plan.steps.values()) {
+    const messages = about.get(step.urn) ?? [];
+    if (step.operation === "same" && messages.length === 0 && !full) continue;
+    const { kind, name } = nameOf(step.urn);
+    const head = `  ${signs[step.operation].padEnd(2)} ${kind} ${name}  ${headWord(step, plan.kind)}`;
+    lines.push(terminal.paint(colours[step.operation], head));
+    for (const line of propertyLines(step, full)) lines.push(`       ${line}`);
+    for (const message of messages) lines.push(`       ${renderMessage(message, terminal)}`);
+  }
+  return lines;
+}
+
+/** `1 to create, 2 unchanged`, or `1 created, 2 unchanged`. */
+export function countChanges(changes: Changes, tense: "planned" | "done"): string {
+  const parts = order
+    .filter((operation) => changes[operation] > 0)
+    .map((operation) => {
+      const word = tense === "planned" && operation !== "same" ? `to ${operation}` : done[operation];
+      return `${changes[operation]} ${word}`;
+    });
+  return parts.join(", ") || "no resources";
+}
+
+export function renderMessage(message: Diagnostic, terminal: Terminal): string {
+  const colour = message.severity === "error" ? "red" : message.severity === "warning" ? "yellow" : "dim";
+  return `${terminal.paint(colour, `${message.severity}:`)} ${message.message.replaceAll("\n", "\n         ")}`;
+}
+
+export function describeDone(step: Step): string {
+  const { kind, name } = nameOf(step.urn);
+  return `${done[step.operation]} ${kind} ${name}`;
+}
+
+function headWord(step: Step, kind: Plan["kind"]): string {
+  if (kind === "refresh") return found[step.operation];
+  if (step.vanished && step.operation === "create") return "create again: it does not exist any more";
+  const why = step.operation === "replace" && step.replaces.length ? ` (${step.replaces.join(", ")})` : "";
+  return step.operation === "same" ? "unchanged" : step.operation + why;
+}
+
+function propertyLines(step: Step, full: boolean): string[] {
+  const lines: string[] = [];
+  for (const row of compare(step)) {
+    if (row.changed) lines.push(`${row.key}: ${row.before}${row.after}`);
+    else if (full) lines.push(`${row.key}: ${show(row.value)}`);
+  }
+  return lines;
+}
+
+interface Row {
+  key: string;
+  changed: boolean;
+  before: string;
+  after: string;
+  value: unknown;
+}
+
+function compare(step: Step): Row[] {
+  const { before, after } = step;
+  if (step.operation === "delete") return rowsOf(before?.inputs, false);
+  if (!before) return rowsOf(after?.inputs, true);
+  // Of a resource that is looked at anew, what it is counts; of one that is changed, what is declared.
+  const old = step.operation === "same" ? before.outputs : before.inputs;
+  const target = after?.inputs ?? {};
+  const keys = [...new Set([...Object.keys(old), ...Object.keys(target), ...step.named.map(topKey)])];
+  return visible(keys).map((key) => {
+    const was = key in old ? old[key] : before.outputs[key];
+    const becomes = key in target ? target[key] : step.operation === "same" ? was : undefined;
+    const changed =
+      step.operation !== "same" && (show(was) !== show(becomes) || step.named.some((n) => topKey(n) === key));
+    return { key, changed, before: `${show(was)} => `, after: show(becomes), value: becomes };
+  });
+}
+
+function rowsOf(properties: Record<string, unknown> | undefined, changed: boolean): Row[] {
+  return visible(Object.keys(properties ?? {})).map((key) => {
+    const value = properties?.[key];
+    return { key, changed, before: "", after: show(value), value };
+  });
+}
+
+function visible(keys: string[]): string[] {
+  return keys.filter((key) => !key.startsWith("__")).sort();
+}
+
+function topKey(path: string): string {
+  return path.split(/[.[]/)[0] ?? path;
+}
+
+export function groupByResource(diagnostics: readonly Diagnostic[]): Map<string, Diagnostic[]> {
+  const groups = new Map<string, Diagnostic[]>();
+  for (const diagnostic of diagnostics) {
+    const key = diagnostic.urn ?? "";
+    groups.set(key, [...(groups.get(key) ?? []), diagnostic]);
+  }
+  return groups;
+}

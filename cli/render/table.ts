@@ -1,0 +1,52 @@
+/** What exists, as the kernel reports it: the outputs of our resources are the provider's own read-back. */
+import type { Properties } from "../plan";
+import { nameOf, plain, typeOf } from "./value";
+
+export type Row = Record<string, string>;
+
+const ours = /^(pulumi-nodejs:dynamic\/tuntap|tuntap:index):/;
+const columns = ["kind", "name", "namespace", "mode", "owner", "group", "address", "mtu", "up"];
+
+/** The rows of a stack's resources, by their outputs. */
+export function rowsOf(outputs: ReadonlyMap<string, Properties>): Row[] {
+  const rows: Row[] = [];
+  for (const [urn, properties] of outputs) {
+    if (!ours.test(typeOf(urn))) continue;
+    const clear = plain(properties) as Properties;
+    const { kind, name } = nameOf(urn);
+    const row: Row = { kind, name };
+    for (const column of columns.slice(1)) {
+      const value = column === "address" ? address(clear) : clear[column];
+      if (value !== undefined && value !== null && value !== "") row[column] = text(value);
+    }
+    rows.push(row);
+  }
+  return rows.sort((one, other) =>
+    `${one.namespace} ${one.name}`.localeCompare(`${other.namespace} ${other.name}`),
+  );
+}
+
+/** Columns that say nothing are left out. */
+export function renderTable(rows: readonly Row[]): string {
+  const shown = columns.filter((column) => rows.some((row) => row[column] !== undefined));
+  const Table = require("cli-table3") as typeof import("cli-table3");
+  const table = new Table({ head: shown, style: { head: [], border: [], compact: true } });
+  for (const row of rows) table.push(shown.map((column) => row[column] ?? "-"));
+  return table.toString();
+}
+
+function address(properties: Properties): string {
+  const more = Array.isArray(properties.addresses) ? properties.addresses : [];
+  const first = properties.address ? [join(properties.address, properties.netmask)] : [];
+  return [...new Set([...first, ...more].map(text))].join(" ");
+}
+
+function join(one: unknown, mask: unknown): string {
+  const written = text(one);
+  return mask === undefined || written.includes("/") ? written : `${written}/${text(mask)}`;
+}
+
+function text(value: unknown): string {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

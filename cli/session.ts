@@ -1,0 +1,167 @@
+/** Everything a command needs before the engine can work: project, engine, state, settings, stack. */
+import { existsSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import type * as Automation from "@pulumi/pulumi/automation";
+import { type AutomationCopy, asCommand, type Engine, findEngine } from "./engine";
+import { Failure } from "./failure";
+import { clearDeadLocks, hasPendingCreates } from "./lock";
+import type { RunOptions } from "./options";
+import { resolveForProgram, runProgram } from "./program";
+import { findEntry, findProject, type Project } from "./project";
+import { openSettings, parseConfig, type Settings } from "./settings";
+import { fileUrl, giveBackState, openState, type State } from "./state";
+import type { Terminal } from "./terminal";
+
+export interface Session {
+  terminal: Terminal;
+  options: RunOptions;
+  project: Project;
+  engine: Engine;
+  state: State;
+  settings: Settings;
+  stack: Automation.Stack;
+  /** What the program threw, with the line of the user's code. */
+  programErrors: string[];
+  close(): void;
+}
+
+/** Which part of the work needs what: a preview changes no lock, and `down` runs no program. */
+export interface Needs {
+  program: boolean;
+  lock: boolean;
+}
+
+export async function openSession(
+  folder: string,
+  options: RunOptions,
+  terminal: Terminal,
+  needs: Needs,
+): Promise<Session> {
+  const project = findProject(folder);
+  if (needs.program) warnOfEntry(project, terminal);
+  const config = options.config.map((pair) => parseConfig(project.name, pair));
+  const engine = await findEngine(terminal);
+  const state = openState(project);
+  const close = () => giveBackState(project, state, options.stack);
+  try {
+    Object.assign(process.env, { TUNTAP_INSTANCE: state.env.TUNTAP_INSTANCE });
+    const settings = openSettings(project, state, options.stack, options.config);
+    if (needs.lock) clearLocks(project, state, options.stack, terminal);
+    const automation = loadAutomation(project);
+    const programErrors: string[] = [];
+    const program = () => runProgram(project, (located) => programErrors.push(located));
+    const workspace: Automation.LocalWorkspaceOptions = {
+      workDir: project.root,
+      pulumiCommand: asCommand(automation, engine),
+      envVars: { ...state.env, PATH: pathWithNode() },
+    };
+    const stack = await openStack(automation.api, {
+      project,
+      state,
+      settings,
+      options,
+      config,
+      workspace,
+      program,
+    });
+    if (needs.lock) await clearPending({ project, state, settings, options, terminal, stack });
+    return { terminal, options, project, engine, state, settings, stack, programErrors, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The stack's state is a file of ours and is not there. */
+export function isMissing(project: Project, state: State, stack: string): boolean {
+  const file = join(state.backend.folder ?? "", ".pulumi", "stacks", project.name, `${stack}.json`);
+  return state.backend.own && !existsSync(file) && !existsSync(`${file}.gz`);
+}
+
+export function loadAutomation(project: Project): AutomationCopy {
+  const file = resolveForProgram(project, "@pulumi/pulumi/automation");
+  return { api: require(file) as typeof Automation, file };
+}
+
+interface Opening {
+  project: Project;
+  state: State;
+  settings: Settings;
+  options: RunOptions;
+  config: [string, string][];
+  workspace: Automation.LocalWorkspaceOptions;
+  program: Automation.PulumiFn;
+}
+
+async function openStack(api: typeof Automation, opening: Opening): Promise<Automation.Stack> {
+  const { project, state, settings, options, config, workspace, program } = opening;
+  const args = { stackName: options.stack, projectName: project.name, program };
+  const own = () =>
+    api.LocalWorkspace.create({ ...workspace, workDir: settings.folder, envVars: privateEnv(opening) });
+  let stack: Automation.Stack;
+  if (state.backend.own) {
+    // Making the stack beside the private copy leaves the user's Pulumi.<stack>.yaml as it is.
+    if (isMissing(project, state, options.stack)) await (await own()).createStack(options.stack);
+    stack = await api.LocalWorkspace.selectStack(args, workspace);
+  } else {
+    stack = await api.LocalWorkspace.createOrSelectStack(args, workspace);
+  }
+  if (config.length) {
+    const values = Object.fromEntries(config.map(([key, value]) => [key, { value }]));
+    await (await own()).setAllConfig(options.stack, values);
+  }
+  return stack;
+}
+
+/** In the private folder there is no Pulumi.yaml of the user's to choose the backend. */
+function privateEnv({ state, workspace }: Opening): Record<string, string> {
+  const { source, folder, url } = state.backend;
+  if (source === "pulumi login") return { ...workspace.envVars };
+  return { ...workspace.envVars, PULUMI_BACKEND_URL: folder ? fileUrl(folder) : url };
+}
+
+function clearLocks(project: Project, state: State, stack: string, terminal: Terminal): void {
+  if (!state.backend.folder) return;
+  for (const lock of clearDeadLocks(state.backend.folder, project.name, stack)) {
+    terminal.note(`removed the lock of process ${lock.pid}, which is dead (${lock.since.toISOString()})`);
+  }
+}
+
+/** What a crash began and never ended is forgotten: the resource itself is found again by its provider. */
+async function clearPending(at: Omit<Session, "engine" | "programErrors" | "close">): Promise<void> {
+  const { project, state, settings, options, terminal, stack } = at;
+  if (!state.backend.folder || !hasPendingCreates(state.backend.folder, project.name, options.stack)) return;
+  const root = `urn:pulumi:${options.stack}::${project.name}::pulumi:pulumi:Stack::${project.name}-${options.stack}`;
+  await stack.refresh({
+    clearPendingCreates: true,
+    target: [root],
+    color: "never",
+    showSecrets: false,
+    ...(settings.copy ? { configFile: settings.copy } : {}),
+  });
+  terminal.note("cleared creates that a crash left pending");
+}
+
+/** The engine's providers are started with `node`: let it be this one, also where sudo hides the user's PATH. */
+function pathWithNode(): string {
+  return [process.env.PATH, dirname(process.execPath)].filter(Boolean).join(delimiter);
+}
+
+function warnOfEntry(project: Project, terminal: Terminal): void {
+  const { warning } = findEntry(project);
+  if (warning) terminal.note(`warning: ${warning}`);
+}
+
+/** Engine errors that have a remedy of ours. */
+export function explain(session: Pick<Session, "settings" | "state">, text: string): string {
+  if (!/incorrect passphrase|passphrase must be set/.test(text)) return text;
+  const { settings, state } = session;
+  const cause = settings.secrets
+    ? `${settings.committed} holds secrets that were encrypted with another passphrase`
+    : `the secrets of the state in ${state.backend.url} were encrypted with another passphrase`;
+  return `${cause}; set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to that one (${text})`;
+}
+
+export function failureOf(session: Pick<Session, "settings" | "state">, text: string): Failure {
+  return new Failure(explain(session, text));
+}

@@ -1,0 +1,124 @@
+/**
+ * Where the state is. A backend that the user chose is used as it is; otherwise state, passphrase and instance are
+ * in `.tuntap/` beside Pulumi.yaml.
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { giveBack, inside, invoker, makeFolder, ownedByInvoker } from "./ownership";
+import type { Project } from "./project";
+
+export interface Backend {
+  url: string;
+  /** Who chose it, in words. */
+  source: string;
+  /** Is it `.tuntap/state`? */
+  own: boolean;
+  /** Of a backend in a folder: the folder. */
+  folder?: string;
+}
+
+export interface State {
+  /** `.tuntap` of the project. */
+  home: string;
+  backend: Backend;
+  /** What the engine needs in its environment. */
+  env: Record<string, string>;
+}
+
+/** Finds the backend and makes what is missing of `.tuntap/`. */
+export function openState(project: Project): State {
+  const home = join(project.root, ".tuntap");
+  const backend = chosenBackend(project) ?? ownBackend(home);
+  makeFolder(home, 0o700);
+  writeOnce(join(home, ".gitignore"), "*\n", 0o644);
+  const instance = writeOnce(join(home, "instance"), randomBytes(8).toString("hex"), 0o600);
+  const env: Record<string, string> = {
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    TUNTAP_INSTANCE: process.env.TUNTAP_INSTANCE || instance,
+  };
+  if (backend.own || process.env.PULUMI_BACKEND_URL) env.PULUMI_BACKEND_URL = backend.url;
+  if (backend.own) {
+    makeFolder(join(home, "state"), 0o700);
+    if (process.env.PULUMI_CONFIG_PASSPHRASE === undefined && !process.env.PULUMI_CONFIG_PASSPHRASE_FILE) {
+      const file = join(home, "passphrase");
+      writeOnce(file, randomBytes(24).toString("base64url"), 0o600);
+      env.PULUMI_CONFIG_PASSPHRASE_FILE = file;
+    }
+  }
+  giveBack(home);
+  return { home, backend, env };
+}
+
+/** Called at the end: the engine wrote as root what the user of sudo must own. */
+export function giveBackState(project: Project, state: State, stack: string): void {
+  const user = invoker();
+  if (!user) return;
+  giveBack(state.home);
+  if (ownedByInvoker(project.settingsFolder)) giveBack(join(project.settingsFolder, `Pulumi.${stack}.yaml`));
+  const folder = state.backend.folder;
+  if (folder && ownedByInvoker(folder)) giveBack(join(folder, ".pulumi"));
+  // Workspaces and credentials, where root works in the user's home; plugins are many and lie deeper.
+  if (inside(pulumiHome(), user.home)) giveBack(pulumiHome(), 2);
+}
+
+function ownBackend(home: string): Backend {
+  const folder = join(home, "state");
+  return { url: fileUrl(folder), source: "tuntap", own: true, folder };
+}
+
+function chosenBackend(project: Project): Backend | undefined {
+  const fromEnv = process.env.PULUMI_BACKEND_URL;
+  if (fromEnv) return backendOf(fromEnv, "PULUMI_BACKEND_URL", project);
+  if (project.backendUrl) return backendOf(project.backendUrl, project.file, project);
+  const login = currentLogin();
+  return login ? backendOf(login, "pulumi login", project) : undefined;
+}
+
+function backendOf(url: string, source: string, project: Project): Backend {
+  const folder = folderOf(url, project.root);
+  return { url, source, own: false, ...(folder ? { folder } : {}) };
+}
+
+function currentLogin(): string | undefined {
+  try {
+    const file = join(process.env.PULUMI_CREDENTIALS_PATH || pulumiHome(), "credentials.json");
+    const current = (JSON.parse(readFileSync(file, "utf8")) as { current?: unknown }).current;
+    if (typeof current === "string" && current) return current;
+  } catch {
+    // Nobody logged in.
+  }
+  return process.env.PULUMI_ACCESS_TOKEN ? process.env.PULUMI_API || "https://api.pulumi.com" : undefined;
+}
+
+function pulumiHome(): string {
+  return process.env.PULUMI_HOME || join(homedir(), ".pulumi");
+}
+
+/** The file URL as the engine reads it: only what would end a URL's path is escaped. */
+export function fileUrl(folder: string): string {
+  return `file://${folder.replace(/[%?#]/g, encodeURIComponent)}`;
+}
+
+export function folderOf(url: string, root: string): string | undefined {
+  if (!url.startsWith("file://")) return undefined;
+  const path = decodeURIComponent(url.slice("file://".length).replace(/[?#].*$/, ""));
+  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(root, path);
+}
+
+/** Writes the file unless it exists, whole or not at all, and gives its content; two who race get the same. */
+function writeOnce(file: string, content: string, mode: number): string {
+  if (!existsSync(file)) {
+    const draft = `${file}.${process.pid}`;
+    writeFileSync(draft, content, { mode });
+    try {
+      linkSync(draft, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      rmSync(draft);
+    }
+  }
+  return readFileSync(file, "utf8").trim();
+}

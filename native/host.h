@@ -1,0 +1,24 @@
+// Sysctls and accounts.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "namespace.h"
+
+namespace tuntap {
+
+struct Account {
+  uint32_t id = 0;
+  std::string name;
+};
+
+enum class Database { user, group };
+
+/// By its dotted name; a slash stands for a dot inside a part, as sysctl(8) has it.
+std::string read_sysctl(const NamespaceName& place, const std::string& name);
+
+std::optional<Account> find_account(Database database, const std::string& name);
+std::optional<Account> find_account(Database database, uint32_t id);
+
+}  // namespace tuntap

@@ -1,0 +1,156 @@
+#include "namespace.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <exception>
+#include <memory>
+#include <thread>
+
+#include "netlink.h"
+
+namespace tuntap {
+namespace {
+
+constexpr char directory[] = "/run/netns";
+constexpr char own_namespace[] = "/proc/thread-self/ns/net";
+constexpr int32_t loopback = 1;
+
+std::string path_of(const std::string& name) {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos || has_nul(name)) {
+    throw SystemError{EINVAL, "namespace name", name, {}};
+  }
+  return std::string(directory) + "/" + name;
+}
+
+void on_fresh_thread(const std::function<void()>& work) {
+  std::exception_ptr failure;
+  std::thread thread([&] {
+    try {
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  });
+  thread.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+bool is_mounted(const std::string& path) {
+  struct statfs file_system {};
+  return ::statfs(path.c_str(), &file_system) == 0 && file_system.f_type == NSFS_MAGIC;
+}
+
+/// The lock that `ip netns add` takes too; held until it is closed.
+Descriptor lock_directory() {
+  auto lock = descriptor_or_throw(::open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", directory);
+  while (::flock(lock.number(), LOCK_EX) < 0) {
+    if (errno != EINTR) throw SystemError{errno, "flock", directory, {}};
+  }
+  return lock;
+}
+
+/// A shared mount of its own, so that names made here are seen, and can be removed, in other mount
+/// namespaces.
+void share_directory() {
+  if (::mount("", directory, "none", MS_SHARED | MS_REC, nullptr) == 0) return;
+  if (errno != EINVAL) throw SystemError{errno, "mount", directory, {}};
+  if (::mount(directory, directory, "none", MS_BIND | MS_REC, nullptr) < 0 ||
+      ::mount("", directory, "none", MS_SHARED | MS_REC, nullptr) < 0) {
+    throw SystemError{errno, "mount", directory, {}};
+  }
+}
+
+/// True if the file was made, false if one that an interrupted creation left behind is used.
+bool make_file(const std::string& path) {
+  if (Descriptor(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0))) return true;
+  if (errno != EEXIST) throw SystemError{errno, "open", path, {}};
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) < 0) throw SystemError{errno, "lstat", path, {}};
+  if (!S_ISREG(found.st_mode) || is_mounted(path)) throw SystemError{EEXIST, "open", path, {}};
+  return false;
+}
+
+void send_inside(Bytes message, const std::string& path) {
+  if (!set_link_index(message, loopback)) throw SystemError{EINVAL, "message", path, {}};
+  const Reply reply = netlink_request({std::move(message)}).front();
+  if (reply.number != 0) throw SystemError{reply.number, "message", path, reply.extack};
+}
+
+}  // namespace
+
+void in_namespace(const NamespaceName& name, const std::function<void()>& work) {
+  if (!name) return work();
+  const std::string path = path_of(*name);
+  on_fresh_thread([&] {
+    {
+      const auto entry = descriptor_or_throw(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);
+      if (::setns(entry.number(), CLONE_NEWNET) < 0) throw SystemError{errno, "setns", path, {}};
+    }
+    work();
+  });
+}
+
+NamespaceId identify_namespace(const NamespaceName& name) {
+  const std::string path = name ? path_of(*name) : own_namespace;
+  struct stat found {};
+  if (::stat(path.c_str(), &found) < 0) throw SystemError{errno, "open", path, {}};
+  if (!is_mounted(path)) throw SystemError{EINVAL, "setns", path, {}};
+  return {found.st_dev, found.st_ino};
+}
+
+std::vector<NamespaceEntry> list_namespaces() {
+  std::vector<NamespaceEntry> entries;
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory), ::closedir);
+  if (!listing && errno == ENOENT) return entries;
+  if (!listing) throw SystemError{errno, "opendir", directory, {}};
+  while (const dirent* found = ::readdir(listing.get())) {
+    NamespaceEntry entry;
+    entry.name = found->d_name;
+    if (entry.name == "." || entry.name == "..") continue;
+    const std::string path = path_of(entry.name);
+    struct stat file {};
+    entry.mounted = is_mounted(path) && ::stat(path.c_str(), &file) == 0;
+    if (entry.mounted) entry.inode = file.st_ino;
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+void add_namespace(const std::string& name, const std::optional<Bytes>& message) {
+  const std::string path = path_of(name);
+  if (::mkdir(directory, 0755) < 0 && errno != EEXIST) throw SystemError{errno, "mkdir", directory, {}};
+  const Descriptor lock = lock_directory();
+  share_directory();
+  const bool made = make_file(path);
+  try {
+    on_fresh_thread([&] {
+      if (::unshare(CLONE_NEWNET) < 0) throw SystemError{errno, "unshare", path, {}};
+      if (message) send_inside(*message, path);
+      if (::mount(own_namespace, path.c_str(), "none", MS_BIND, nullptr) < 0) {
+        throw SystemError{errno, "mount", path, {}};
+      }
+    });
+  } catch (...) {
+    if (made) ::unlink(path.c_str());
+    throw;
+  }
+}
+
+void remove_namespace(const std::string& name) {
+  const std::string path = path_of(name);
+  const Descriptor lock = lock_directory();
+  // More than one where mounts are stacked; EINVAL says that none is left.
+  while (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+  }
+  if (errno != EINVAL) throw SystemError{errno, "umount2", path, {}};
+  if (::unlink(path.c_str()) < 0) throw SystemError{errno, "unlink", path, {}};
+}
+
+}  // namespace tuntap

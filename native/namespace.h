@@ -1,0 +1,44 @@
+// Named network namespaces, as `ip netns` keeps them in /run/netns.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "system.h"
+
+namespace tuntap {
+
+/// A name stands for /run/netns/NAME; none for the namespace that the process is in.
+using NamespaceName = std::optional<std::string>;
+
+struct NamespaceEntry {
+  std::string name;
+  bool mounted = false;
+  ino_t inode = 0;
+};
+
+/// What two paths to one namespace have in common.
+struct NamespaceId {
+  dev_t device;
+  ino_t inode;
+  bool operator==(const NamespaceId& other) const { return device == other.device && inode == other.inode; }
+};
+
+/// Runs `work` inside the namespace. A thread that enters one is made for that and ends afterwards, so that
+/// no other code ever finds itself in a namespace that it did not ask for.
+void in_namespace(const NamespaceName& name, const std::function<void()>& work);
+
+NamespaceId identify_namespace(const NamespaceName& name);
+
+std::vector<NamespaceEntry> list_namespaces();
+
+/// Makes one; `message`, with the index of `lo` filled in, is sent inside before the name leads there.
+void add_namespace(const std::string& name, const std::optional<Bytes>& message);
+
+void remove_namespace(const std::string& name);
+
+}  // namespace tuntap

@@ -1,0 +1,196 @@
+#include "processes.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "tun.h"
+
+#ifndef TUNGETDEVNETNS
+#define TUNGETDEVNETNS _IO('T', 227)  // linux/if_tun.h since 5.6
+#endif
+
+namespace tuntap {
+namespace {
+
+// linux/misc.h has no number for it; Documentation/admin-guide/devices.txt does.
+constexpr unsigned tun_major = 10;
+constexpr unsigned tun_minor = 200;
+constexpr size_t command_length = 200;
+
+struct Attachment {
+  std::string link;
+  NamespaceId place;
+  bool detached;
+};
+
+/// Calls visit(number) for each entry of the directory that is a number. Silent where it may not or cannot
+/// look: processes end while they are looked at.
+void each_number(const std::string& path, const std::function<void(int)>& visit) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(path.c_str()), ::closedir);
+  if (!listing) return;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    int number = 0;
+    const char* const end = entry->d_name + std::strlen(entry->d_name);
+    const auto parsed = std::from_chars(entry->d_name, end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end) visit(number);
+  }
+}
+
+std::string read_file(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[4096];
+  const ssize_t size = file ? ::read(file.number(), buffer, sizeof buffer) : -1;
+  return size < 0 ? std::string() : std::string(buffer, size);
+}
+
+/// The text between `key` at the beginning of a line and the end of that line.
+std::string line_value(const std::string& text, const std::string& key) {
+  const size_t at = ("\n" + text).find("\n" + key);
+  if (at == std::string::npos) return {};
+  const size_t from = at + key.size();
+  return text.substr(from, text.find('\n', from) - from);
+}
+
+std::string command_of(const std::string& process) {
+  std::string command = read_file(process + "/cmdline");
+  while (!command.empty() && command.back() == '\0') command.pop_back();
+  if (command.empty()) command = line_value(read_file(process + "/comm"), "");
+  if (command.size() > command_length) {
+    command.resize(command_length);
+    // Whole characters only: back to the lead byte of what may be a cut UTF-8 sequence.
+    while (!command.empty() && (command.back() & 0xC0) == 0x80) command.pop_back();
+    if (!command.empty() && (command.back() & 0x80)) command.pop_back();
+  }
+  for (char& c : command) {
+    if (c == '\0')
+      c = ' ';
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      c = '?';  // nothing for a terminal to obey
+  }
+  return command;
+}
+
+ProcessInfo describe(pid_t pid) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  ProcessInfo info;
+  info.pid = pid;
+  info.command = command_of(process);
+  // "Uid:", then real, effective, saved and file system uid.
+  const std::string uids = line_value(read_file(process + "/status"), "Uid:\t");
+  info.uid =
+      static_cast<uid_t>(std::strtoul(uids.c_str() + std::min(uids.find('\t'), uids.size()), nullptr, 10));
+  return info;
+}
+
+std::optional<NamespaceId> namespace_at(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) < 0) return std::nullopt;
+  return NamespaceId{found.st_dev, found.st_ino};
+}
+
+bool is_tun_node(const std::string& path) {
+  struct statx found {};
+  // By device number, as the node may have another name or none; without asking a remote file system.
+  return ::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &found) == 0 &&
+         S_ISCHR(found.stx_mode) && found.stx_rdev_major == tun_major && found.stx_rdev_minor == tun_minor;
+}
+
+/// Asks the driver through a copy of the descriptor. None where this process may not have one.
+std::optional<Attachment> ask_descriptor(pid_t pid, int descriptor) {
+#if defined(SYS_pidfd_open) && defined(SYS_pidfd_getfd)
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return std::nullopt;
+  const Descriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process.number(), descriptor, 0)));
+  if (!copy) return std::nullopt;
+  ifreq interface {};
+  if (::ioctl(copy.number(), TUNGETIFF, &interface) < 0) return std::nullopt;
+  const Descriptor place(::ioctl(copy.number(), TUNGETDEVNETNS));
+  struct stat found {};
+  if (!place || ::fstat(place.number(), &found) < 0) return std::nullopt;
+  return Attachment{std::string(interface.ifr_name, strnlen(interface.ifr_name, IFNAMSIZ)),
+                    {found.st_dev, found.st_ino},
+                    (interface.ifr_flags & IFF_DETACH_QUEUE) != 0};
+#else
+  (void)pid, (void)descriptor;
+  return std::nullopt;
+#endif
+}
+
+/// The name of the attached interface as /proc tells it; empty if there is none.
+std::string attached_name(pid_t pid, int descriptor) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/fdinfo/" + std::to_string(descriptor);
+  return line_value(read_file(path), "iff:\t");
+}
+
+std::optional<Attachment> attachment(pid_t pid, int descriptor) {
+  const std::string name = attached_name(pid, descriptor);
+  if (name.empty()) return std::nullopt;
+  if (auto asked = ask_descriptor(pid, descriptor)) return asked;
+  // Second best: a link is mostly in the namespace of who holds it.
+  const auto place = namespace_at("/proc/" + std::to_string(pid) + "/ns/net");
+  if (!place) return std::nullopt;
+  return Attachment{name, *place, false};
+}
+
+}  // namespace
+
+std::vector<Holder> find_holders(const NamespaceName& name) {
+  // One search at a time, as the copies that a search makes would look like holders to another one.
+  static auto* const searching = new std::mutex;
+  const std::lock_guard lock(*searching);
+  const NamespaceId wanted = identify_namespace(name);
+  std::vector<Holder> holders;
+  std::vector<int> descriptors;
+  each_number("/proc", [&](pid_t pid) {
+    const std::string opened = "/proc/" + std::to_string(pid) + "/fd";
+    std::optional<ProcessInfo> process;
+    each_number(opened, [&](int descriptor) {
+      if (!is_tun_node(opened + "/" + std::to_string(descriptor))) return;
+      if (pid == ::getpid() && is_tun_operation(descriptor)) return;
+      const auto found = attachment(pid, descriptor);
+      if (!found || !(found->place == wanted)) return;
+      if (!process) process = describe(pid);
+      holders.push_back({found->link, *process, found->detached});
+      descriptors.push_back(descriptor);
+    });
+  });
+  // A second look leaves out what was there for a moment only: another instance of this program at its work.
+  std::vector<Holder> confirmed;
+  for (size_t i = 0; i < holders.size(); ++i) {
+    if (attached_name(holders[i].process.pid, descriptors[i]) == holders[i].link)
+      confirmed.push_back(holders[i]);
+  }
+  return confirmed;
+}
+
+std::vector<ProcessInfo> find_namespace_processes(const std::string& name) {
+  const NamespaceId wanted = identify_namespace(name);
+  std::vector<ProcessInfo> processes;
+  each_number("/proc", [&](pid_t pid) {
+    const std::string threads = "/proc/" + std::to_string(pid) + "/task";
+    bool inside = false;
+    each_number(threads, [&](pid_t thread) {
+      // Other threads of this process are in a namespace for the length of a call.
+      if (inside || (pid == ::getpid() && thread != pid)) return;
+      const auto place = namespace_at(threads + "/" + std::to_string(thread) + "/ns/net");
+      inside = place && *place == wanted;
+    });
+    if (inside) processes.push_back(describe(pid));
+  });
+  return processes;
+}
+
+}  // namespace tuntap

@@ -1,0 +1,121 @@
+#include "namespace.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "check.h"
+#include "host.h"
+#include "messages.h"
+
+using namespace tuntap;
+using namespace tuntap::test;
+
+namespace {
+
+std::string mounts() {
+  std::ifstream file("/proc/thread-self/mountinfo");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool exists(const char* path) {
+  struct stat found {};
+  return ::lstat(path, &found) == 0;
+}
+
+}  // namespace
+
+TEST(a_namespace_is_made_marked_and_removed_without_residue) {
+  CHECK_EQUAL(list_namespaces().size(), 0u);
+  const NamespaceId outside = identify_namespace(std::nullopt);
+  add_namespace("warm-up", std::nullopt);  // makes the folder and its mount, which stay
+  remove_namespace("warm-up");
+  const std::string before = mounts();
+  add_namespace("blue", add_altname(0, "lease-of-blue"));
+  const auto entries = list_namespaces();
+  CHECK_EQUAL(entries.size(), 1u);
+  CHECK_EQUAL(entries[0].name, "blue");
+  CHECK(entries[0].mounted);
+  CHECK_EQUAL(entries[0].inode, identify_namespace("blue").inode);
+  CHECK(!(identify_namespace("blue") == outside));
+  in_namespace("blue", [] { CHECK_EQUAL(find_link("lo").altname, "lease-of-blue"); });
+  CHECK_EQUAL(find_link("lo").altname, "");
+  CHECK(identify_namespace(std::nullopt) == outside);
+  remove_namespace("blue");
+  CHECK_EQUAL(list_namespaces().size(), 0u);
+  CHECK(mounts() == before);
+}
+
+TEST(a_taken_name_is_refused_and_a_plain_file_taken_over) {
+  add_namespace("blue", std::nullopt);
+  const NamespaceId blue = identify_namespace("blue");
+  CHECK_EQUAL(error_of([] { add_namespace("blue", std::nullopt); }), EEXIST);
+  CHECK(identify_namespace("blue") == blue);
+  std::ofstream("/run/netns/red");
+  CHECK_EQUAL(error_of([] { in_namespace("red", [] {}); }), EINVAL);
+  CHECK_EQUAL(error_of([] { identify_namespace("red"); }), EINVAL);
+  const auto before = list_namespaces();
+  CHECK(std::any_of(before.begin(), before.end(),
+                    [](auto& entry) { return entry.name == "red" && !entry.mounted; }));
+  add_namespace("red", std::nullopt);
+  in_namespace("red", [] { CHECK_EQUAL(count_links(), 1); });
+  ::mkdir("/run/netns/folder", 0700);
+  CHECK_EQUAL(error_of([] { add_namespace("folder", std::nullopt); }), EEXIST);
+}
+
+TEST(a_namespace_that_cannot_be_marked_leaves_nothing) {
+  CHECK_EQUAL(error_of([] { add_namespace("blue", add_altname(0, "lo")); }), EEXIST);
+  CHECK(!exists("/run/netns/blue"));
+  CHECK_EQUAL(error_of([] { add_namespace("blue", Bytes(4)); }), EINVAL);
+  CHECK(!exists("/run/netns/blue"));
+}
+
+TEST(missing_and_impossible_names_are_told_apart) {
+  CHECK_EQUAL(error_of([] { in_namespace("nowhere", [] {}); }), ENOENT);
+  CHECK_EQUAL(error_of([] { remove_namespace("nowhere"); }), ENOENT);
+  add_namespace("blue", std::nullopt);
+  CHECK_EQUAL(error_of([] { remove_namespace("nowhere"); }), ENOENT);
+  CHECK_EQUAL(error_of([] { identify_namespace("nowhere"); }), ENOENT);
+  for (const std::string name : {"", ".", "..", "a/b", "../x"}) {
+    CHECK_EQUAL(error_of([&] { add_namespace(name, std::nullopt); }), EINVAL);
+    CHECK_EQUAL(error_of([&] { remove_namespace(name); }), EINVAL);
+    CHECK_EQUAL(error_of([&] { in_namespace(name, [] {}); }), EINVAL);
+  }
+  CHECK_EQUAL(error_of([] { add_namespace(std::string("a\0b", 3), std::nullopt); }), EINVAL);
+}
+
+TEST(stacked_mounts_and_left_files_are_removed) {
+  add_namespace("blue", std::nullopt);
+  CHECK(::mount("/proc/thread-self/ns/net", "/run/netns/blue", "none", MS_BIND, nullptr) == 0);
+  std::ofstream("/run/netns/red");
+  remove_namespace("blue");
+  remove_namespace("red");
+  CHECK(!exists("/run/netns/blue") && !exists("/run/netns/red"));
+}
+
+TEST(sysctls_are_those_of_the_namespace) {
+  add_namespace("blue", std::nullopt);
+  std::ofstream("/proc/sys/net/ipv4/ip_forward") << "1";
+  CHECK_EQUAL(read_sysctl(std::nullopt, "net.ipv4.ip_forward"), "1");
+  CHECK_EQUAL(read_sysctl("blue", "net.ipv4.ip_forward"), "0");
+  CHECK_EQUAL(read_sysctl("blue", "kernel.ostype"), "Linux");
+  netlink_request({new_link("bridge", "br.0")});
+  CHECK_EQUAL(read_sysctl(std::nullopt, "net.ipv6.conf.br/0.mtu"), "1500");
+  CHECK_EQUAL(error_of([] { read_sysctl(std::nullopt, "net.nothing"); }), ENOENT);
+  for (const char* name : {"", "net..ipv4", "net.//.kernel", ".net", "net."}) {
+    CHECK_EQUAL(error_of([&] { read_sysctl(std::nullopt, name); }), EINVAL);
+  }
+}
+
+TEST(accounts_are_found_by_name_and_id) {
+  CHECK_EQUAL(find_account(Database::user, "root")->id, 0u);
+  CHECK_EQUAL(find_account(Database::user, 0)->name, "root");
+  CHECK_EQUAL(find_account(Database::group, "root")->id, 0u);
+  CHECK_EQUAL(find_account(Database::group, 0)->name, "root");
+  CHECK(!find_account(Database::user, "no-such-user"));
+  CHECK(!find_account(Database::group, 4123456789));
+  CHECK(!find_account(Database::user, std::string("root\0x", 6)));
+}

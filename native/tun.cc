@@ -1,0 +1,189 @@
+#include "tun.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <set>
+
+#include "netlink.h"
+
+#ifndef IFF_NO_CARRIER
+#define IFF_NO_CARRIER 0x0040  // linux/if_tun.h since 6.2; used only where TUNGETFEATURES shows it
+#endif
+
+namespace tuntap {
+namespace {
+
+// Far below the usual limit of 1024, so that the process keeps descriptors for everything else.
+constexpr size_t open_at_once = 256;
+
+struct Registry {
+  std::mutex mutex;
+  std::multiset<int> descriptors;
+};
+
+/// Never destroyed: a call may still run while the process exits.
+Registry& registry() {
+  static auto* const instance = new Registry;
+  return *instance;
+}
+
+/// An open /dev/net/tun, registered from before it is attached until after it is closed.
+class TunDescriptor {
+ public:
+  TunDescriptor() = default;
+  explicit TunDescriptor(Descriptor descriptor) : descriptor_(std::move(descriptor)) {
+    if (!descriptor_) return;
+    const std::lock_guard lock(registry().mutex);
+    registry().descriptors.insert(number());
+  }
+  TunDescriptor(TunDescriptor&&) = default;
+  TunDescriptor& operator=(TunDescriptor&&) = default;
+  ~TunDescriptor() { close(); }
+
+  int number() const { return descriptor_.number(); }
+
+  void close() {
+    if (!descriptor_) return;
+    const int closed = number();
+    { const Descriptor closing = std::move(descriptor_); }
+    const std::lock_guard lock(registry().mutex);
+    registry().descriptors.erase(registry().descriptors.find(closed));
+  }
+
+ private:
+  Descriptor descriptor_;
+};
+
+/// A longer name would be cut by the kernel, an empty one or one with % numbered: another link than asked
+/// for.
+bool valid_name(const std::string& name) {
+  return !name.empty() && name.size() < IFNAMSIZ && !has_nul(name) && name.find('%') == std::string::npos;
+}
+
+ifreq named(const std::string& name) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  return request;
+}
+
+/// 0 if there is none.
+int link_index(const Descriptor& socket, ifreq request) {
+  return ::ioctl(socket.number(), SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
+}
+
+void fail(TunResult& result, int number, const char* step) {
+  result.number = number;
+  result.step = step;
+}
+
+/// Opens the node and attaches to the interface, or creates it; says in `result` what failed.
+TunDescriptor attach(const TunOperation& operation, const Descriptor& socket, TunResult& result) {
+  const bool create = operation.kind == TunOperation::Kind::create;
+  TunDescriptor tun;
+  if (!valid_name(operation.name)) {
+    fail(result, EINVAL, "TUNSETIFF");
+    return tun;
+  }
+  ifreq request = named(operation.name);
+  // An attach rewrites the features of whatever has the name, or makes a link; so look before as well as
+  // after.
+  if (!create && link_index(socket, request) != operation.ifindex) {
+    fail(result, ENODEV, "TUNSETIFF");
+    return tun;
+  }
+  tun = TunDescriptor(Descriptor(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)));
+  if (tun.number() < 0) {
+    fail(result, errno, "open");
+    return tun;
+  }
+  unsigned features = 0;
+  if (::ioctl(tun.number(), TUNGETFEATURES, &features) < 0) features = 0;
+  int flags = operation.flags & ~(IFF_TUN_EXCL | IFF_NO_CARRIER);
+  if (create) flags |= IFF_TUN_EXCL;                       // never a link that exists
+  if (features & IFF_NO_CARRIER) flags |= IFF_NO_CARRIER;  // nobody is to see the link come and go
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(tun.number(), TUNSETIFF, &request) < 0) {
+    fail(result, errno, "TUNSETIFF");
+    return tun;
+  }
+  const int index = link_index(socket, request);
+  if (index == 0 || (!create && index != operation.ifindex)) {
+    fail(result, ENODEV, create ? "SIOCGIFINDEX" : "TUNSETIFF");
+    return tun;
+  }
+  result.ifindex = index;
+  return tun;
+}
+
+/// Sends the messages of all operations that are still well, as one batch.
+void send_messages(const TunOperation* operations, TunResult* results, size_t count) {
+  std::vector<Bytes> messages;
+  std::vector<TunResult*> senders;
+  for (size_t i = 0; i < count; ++i) {
+    if (results[i].number != 0 || !operations[i].message) continue;
+    Bytes message = *operations[i].message;
+    if (!set_link_index(message, results[i].ifindex)) {
+      fail(results[i], EINVAL, "message");
+      continue;
+    }
+    messages.push_back(std::move(message));
+    senders.push_back(&results[i]);
+  }
+  const std::vector<Reply> replies = netlink_request(std::move(messages));
+  for (size_t i = 0; i < replies.size(); ++i) {
+    if (replies[i].number == 0) continue;
+    fail(*senders[i], replies[i].number, "message");
+    senders[i]->extack = replies[i].extack;
+  }
+}
+
+/// Owner and group before persistence: whoever sees the link stay sees it complete.
+void settle(const TunOperation& operation, int tun, TunResult& result) {
+  // These ioctls take their argument by value.
+  const auto set = [&](unsigned long code, unsigned long value, const char* step) {
+    if (::ioctl(tun, code, value) == 0) return true;
+    fail(result, errno, step);
+    return false;
+  };
+  if (operation.owner && !set(TUNSETOWNER, *operation.owner, "TUNSETOWNER")) return;
+  if (operation.group && !set(TUNSETGROUP, *operation.group, "TUNSETGROUP")) return;
+  if (operation.persist) set(TUNSETPERSIST, *operation.persist ? 1 : 0, "TUNSETPERSIST");
+}
+
+}  // namespace
+
+std::vector<TunResult> run_tun_operations(const std::vector<TunOperation>& operations) {
+  std::vector<TunResult> results(operations.size());
+  const auto socket = descriptor_or_throw(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  for (size_t first = 0; first < operations.size(); first += open_at_once) {
+    const size_t count = std::min(open_at_once, operations.size() - first);
+    const TunOperation* const chunk = &operations[first];
+    TunResult* const outcome = &results[first];
+    std::vector<TunDescriptor> tuns(count);
+    for (size_t i = 0; i < count; ++i) {
+      tuns[i] = attach(chunk[i], socket, outcome[i]);
+      if (outcome[i].number != 0) tuns[i].close();
+    }
+    send_messages(chunk, outcome, count);
+    for (size_t i = 0; i < count; ++i) {
+      if (outcome[i].number == 0) settle(chunk[i], tuns[i].number(), outcome[i]);
+      tuns[i].close();  // a created link that does not persist vanishes here
+      if (outcome[i].number != 0 && chunk[i].kind == TunOperation::Kind::create) outcome[i].ifindex = 0;
+    }
+  }
+  return results;
+}
+
+bool is_tun_operation(int descriptor) {
+  const std::lock_guard lock(registry().mutex);
+  return registry().descriptors.count(descriptor) != 0;
+}
+
+}  // namespace tuntap

@@ -1,0 +1,199 @@
+import { type AnyDifference, describeDifference, differences, judge } from "./differences";
+import { TuntapError } from "./errors";
+import type { Host } from "./host/host";
+import { refusal } from "./host/refusals";
+import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
+
+/** How often one property is written before another hand is suspected. */
+const writesPerProperty = 2;
+
+export interface Goal {
+  kind: Kind;
+  host: Host;
+  target: Target;
+  inputs: Inputs;
+  desired: unknown;
+  /** Whether leases of this program are unique to it: only then an orphan is taken up unasked. */
+  leaseIsOurs: boolean;
+}
+
+/**
+ * Observe → ensure → sync → verify: makes the kernel agree with the goal and gives back what was read at the
+ * end. What this call made is removed again if it fails.
+ */
+export async function converge(goal: Goal): Promise<unknown> {
+  const { kind, host, target } = goal;
+  const sighting = await kind.sight(target, host);
+  const made = await ensure(goal, sighting);
+  try {
+    return await synchronise(goal);
+  } catch (error) {
+    if (made) await undo(goal, error);
+    throw error;
+  }
+}
+
+/** Brings the object into being, under its lease; true if this call made it. */
+async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean> {
+  const { kind, host, target, inputs, desired } = goal;
+  if (sighting.namespaceMissing) {
+    throw new TuntapError("NAMESPACE_MISSING", {
+      message: `namespace ${JSON.stringify(target.namespace)} does not exist`,
+      property: "namespace",
+    });
+  }
+  const { object, obstacle } = sighting;
+  if (object !== undefined) {
+    if (!target.recorded && !goal.leaseIsOurs && inputs.adopt !== true)
+      throw foreign(goal, object, "an interrupted run, or another clone of this program, left");
+    if (sighting.leaseLost) await kind.takeOver(target, object, host);
+    return remakeIfNeeded(goal, object);
+  }
+  if (obstacle && !obstacle.sameStack) {
+    if (inputs.adopt !== true) throw foreign(goal, obstacle.object, "the name is taken by");
+    const judged = await judge(
+      kind,
+      target,
+      obstacle.object,
+      differences(kind, target, desired, obstacle.object),
+      host,
+    );
+    const hopeless = judged.find(({ verdict }) => verdict === "replace");
+    if (hopeless) {
+      throw new TuntapError(kind.codes.foreign, {
+        message: `${kind.describe(obstacle.object)} cannot be taken over: ${describeDifference(hopeless.difference, "declared", inputs)}, which cannot be changed`,
+        property: hopeless.difference.property.name,
+        remedy: "Declare what is there, or remove it by hand.",
+      });
+    }
+    await kind.takeOver(target, obstacle.object, host);
+    return false;
+  }
+  if (obstacle) await kind.makeWay?.(target, host);
+  await kind.create(target, desired, host);
+  return true;
+}
+
+/**
+ * Makes an object anew where only that leads to the goal: an orphan with other fixed properties, or a property
+ * that its holder blocks when the inputs ask for force.
+ */
+async function remakeIfNeeded(goal: Goal, object: unknown): Promise<boolean> {
+  const { kind, host, target, inputs, desired } = goal;
+  const judged = await judge(kind, target, object, differences(kind, target, desired, object), host);
+  const forced = kind.forced(inputs);
+  if (!judged.some(({ verdict }) => verdict === "replace" || (verdict === "blocked" && forced))) return false;
+  await remove(kind, target, object, host, forced);
+  await kind.makeWay?.(target, host);
+  await kind.create(target, desired, host);
+  return true;
+}
+
+/** Writes differences until none is left, reading back after every write. */
+async function synchronise(goal: Goal): Promise<unknown> {
+  const { kind, host, target, desired } = goal;
+  const writes = new Map<string, number>();
+  for (;;) {
+    const { object } = await kind.sight(target, host);
+    if (object === undefined) {
+      throw new TuntapError("LINK_VANISHED", {
+        message: "it was deleted by someone else while it was being set up",
+      });
+    }
+    const left = differences(kind, target, desired, object);
+    if (left.length === 0) return object;
+    // One at a time: each of these may change what the others must know, such as the name.
+    const single = left.find(({ property }) => property.apply);
+    const batch = single ? [single] : left;
+    for (const difference of batch) countWrite(writes, difference, goal);
+    if (single) await single.property.apply?.(single, host);
+    else await send(goal, left);
+  }
+}
+
+function countWrite(writes: Map<string, number>, difference: AnyDifference, goal: Goal): void {
+  const { name } = difference.property;
+  const count = (writes.get(name) ?? 0) + 1;
+  writes.set(name, count);
+  if (count <= writesPerProperty) return;
+  throw new TuntapError("VERIFY_FAILED", {
+    message: `after writing, ${describeDifference(difference, "declared", goal.inputs)}`,
+    property: name,
+  });
+}
+
+/** One batch for all properties; the first refusal names its property. */
+async function send({ kind, target, host }: Goal, found: readonly AnyDifference[]): Promise<void> {
+  const ordered = [
+    ...found.filter(({ property, want }) => property.first?.(want)),
+    ...found.filter(({ property, want }) => !property.first?.(want)),
+  ];
+  const writes = ordered.flatMap((difference) =>
+    (difference.property.messages?.(difference) ?? []).map((write) => ({ write, difference })),
+  );
+  // A namespace's own links are reached inside it.
+  const namespace = kind.naming.format === "namespace-name" ? target.name : target.namespace;
+  const replies = await host.batch.send(
+    namespace,
+    writes.map(({ write }) => write.bytes),
+  );
+  for (const [position, { write, difference }] of writes.entries()) {
+    const reply = replies[position];
+    if (!reply || reply.errno === 0 || reply.errno === write.alreadySo) continue;
+    const { property, want } = difference;
+    throw refusal(reply, {
+      message: `the kernel refused ${write.what ?? `${property.name} ${(property.show ?? String)(want)}`}`,
+      operation: "rtnetlink",
+      property: property.name,
+    });
+  }
+}
+
+/** Deletes an object unless it is in use, and reads back that it is gone. */
+export async function remove(
+  kind: Kind,
+  target: Target,
+  object: unknown,
+  host: Host,
+  forced: boolean,
+): Promise<void> {
+  const reason = forced ? undefined : await kind.inUse(target, object, host);
+  if (reason !== undefined) {
+    throw new TuntapError(kind.codes.inUse, {
+      message: `${kind.describe(object)} is not deleted: it is ${reason}.`,
+    });
+  }
+  await kind.remove(target, object, host);
+  if ((await kind.sight(target, host)).object !== undefined) {
+    throw new TuntapError("VERIFY_FAILED", { message: "it is still there after it was deleted" });
+  }
+}
+
+function foreign({ kind, target }: Goal, object: unknown, how: string): TuntapError {
+  return new TuntapError(kind.codes.foreign, {
+    message: `${how} ${kind.describe(object)}, and it is left as it is`,
+    property: "name",
+    resource: target.resource,
+  });
+}
+
+/** Thrown when a half-made object could not be removed: the engine keeps it, and the next run repairs it. */
+export class HalfMade extends Error {
+  constructor(
+    readonly reason: unknown,
+    readonly object: unknown,
+  ) {
+    super("half made", { cause: reason });
+  }
+}
+
+async function undo(goal: Goal, reason: unknown): Promise<void> {
+  const { kind, target, host } = goal;
+  let object: unknown;
+  try {
+    object = (await kind.sight(target, host)).object;
+    if (object !== undefined) await remove(kind, target, object, host, true);
+  } catch {
+    if (object !== undefined && !target.recorded) throw new HalfMade(reason, object);
+  }
+}

@@ -1,0 +1,76 @@
+import type { Host } from "./host/host";
+import type { Difference, Inputs, Kind, Property, Target, Verdict } from "./kinds/kind";
+
+// biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
+export type AnyDifference = Difference<any, any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
+type AnyProperty = Property<any, any, any>;
+
+/** What differs between the wanted and the observed object, in the order of the kind's table. */
+export function differences(
+  kind: Kind,
+  target: Target,
+  desired: unknown,
+  observed: unknown,
+  skip: ReadonlySet<string> = new Set(),
+): AnyDifference[] {
+  const found: AnyDifference[] = [];
+  for (const property of kind.properties as readonly AnyProperty[]) {
+    if (property.inputs.some((input) => skip.has(input))) continue;
+    const want = property.want(desired, target.recorded);
+    if (want === undefined) continue;
+    const is = property.is(observed, desired, target.recorded);
+    if (!equal(want, is)) found.push({ property, want, is, desired, observed, target });
+  }
+  return found;
+}
+
+export interface Judged {
+  difference: AnyDifference;
+  verdict: Verdict;
+}
+
+/** Whether each difference can be written now; processes are looked up only where the answer depends on them. */
+export async function judge(
+  kind: Kind,
+  target: Target,
+  observed: unknown,
+  found: readonly AnyDifference[],
+  host: Host,
+): Promise<Judged[]> {
+  const depends = found.some(({ property }) => new Set(Object.values(property.verdict)).size > 1);
+  const attachment = depends ? ((await kind.attachment?.(target, observed, host)) ?? "idle") : "idle";
+  return found.map((difference) => {
+    const { property, want, is } = difference;
+    const verdict = property.needsReplace?.(want, is) ? "replace" : property.verdict[attachment];
+    return { difference, verdict };
+  });
+}
+
+/** `mtu: 9000 on the host, 1500 declared`, or without values where an input of it is secret. */
+export function describeDifference(
+  { property, want, is }: AnyDifference,
+  word: "declared" | "recorded",
+  inputs: Inputs,
+  secrets: readonly string[] = [],
+): string {
+  if (property.inputs.some((input) => secrets.includes(input)))
+    return `${property.name}: not the ${word} (secret) value`;
+  const show = property.show ?? ((value: unknown) => String(value));
+  const only = property.inputs.length === 1 ? inputs[property.inputs[0] as string] : undefined;
+  const words = typeof only === "string" && typeof want !== "string" ? `${only} (${show(want)})` : show(want);
+  return `${property.name}: ${show(is)} on the host, ${words} ${word}`;
+}
+
+/** Equality of plain values: what comes from a program and what comes from the kernel. */
+export function equal(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((value, index) => equal(value, other[index]));
+  }
+  if (typeof one === "object" && typeof other === "object" && one !== null && other !== null) {
+    const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+    return [...keys].every((key) => equal((one as Inputs)[key], (other as Inputs)[key]));
+  }
+  return false;
+}

@@ -1,0 +1,137 @@
+/**
+ * The dynamic face: what the SDK's classes call in the engine's dynamic-provider process. State keeps a small
+ * text that imports this module, so the names exported here never change.
+ */
+import { Claims } from "./claims";
+import { Engine } from "./engine";
+import { TuntapError } from "./errors";
+import { Host } from "./host/host";
+import { openKernel } from "./kernel/open";
+import { kinds } from "./kinds";
+import type { Kind } from "./kinds/kind";
+import { InitialisationFailure, Reconciler, type Wanted } from "./reconcile";
+import type { Identity, Outputs } from "./request";
+
+/** What stands for an input whose value is not known yet (sdk/nodejs/runtime/rpc.ts of the engine's SDK). */
+const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+type Properties = Record<string, unknown>;
+
+let shared: { reconciler: Reconciler; engine: Engine | undefined } | undefined;
+
+function core(): { reconciler: Reconciler; engine: Engine | undefined } {
+  if (!shared) {
+    // The engine starts its dynamic provider with the address of its own endpoint.
+    const address = process.argv[2];
+    const engine = address && /^[\w.[\]:-]+:\d+$/.test(address) ? new Engine(address) : undefined;
+    engine?.endWithIt();
+    shared = { reconciler: new Reconciler(new Host(openKernel()), new Claims()), engine };
+  }
+  return shared;
+}
+
+export async function check(kindName: string, olds: Properties, news: Properties) {
+  return face(async () => {
+    const { reconciler, engine } = core();
+    const kind = kindOf(kindName);
+    const wanted = wantedOf(news);
+    const isNew = Object.keys(olds ?? {}).length === 0;
+    const { inputs, problems, notices } = await reconciler.check(kind, wanted, isNew);
+    await engine?.tell(wanted.identity.urn, notices);
+    const unknown = Object.fromEntries([...wanted.unknown].map((name) => [name, news[name]]));
+    return {
+      inputs: { ...inputs, ...unknown, __tuntap: wanted.identity },
+      failures: problems.map(({ property, message }) => ({ property, reason: message })),
+    };
+  });
+}
+
+export async function diff(kindName: string, _id: string, olds: Properties, news: Properties) {
+  return face(async () => {
+    const { reconciler, engine } = core();
+    const wanted = wantedOf(news);
+    const { changes, replaces, notices } = await reconciler.diff(kindOf(kindName), wanted, olds);
+    await engine?.tell(wanted.identity.urn, notices);
+    return { changes, replaces, deleteBeforeReplace: true };
+  });
+}
+
+export async function create(kindName: string, inputs: Properties) {
+  return face(async () => {
+    const { id, outputs } = await core().reconciler.create(kindOf(kindName), wantedOf(inputs));
+    return { id, outs: outputs };
+  });
+}
+
+export async function update(kindName: string, _id: string, olds: Properties, news: Properties) {
+  return face(async () => {
+    const { outputs } = await core().reconciler.update(kindOf(kindName), wantedOf(news), olds);
+    return { outs: outputs };
+  });
+}
+
+export async function read(kindName: string, _id: string, props: Properties) {
+  return face(async () => {
+    const { reconciler, engine } = core();
+    const { result, notices } = await reconciler.read(kindOf(kindName), props);
+    await engine?.tell((props as Outputs).__tuntap?.urn ?? "", notices);
+    // No id means that it is gone.
+    return result ? { id: result.id, props: result.outputs, inputs: result.inputs } : {};
+  });
+}
+
+export async function remove(kindName: string, _id: string, props: Properties): Promise<void> {
+  await face(() => core().reconciler.remove(kindOf(kindName), props));
+}
+
+function kindOf(name: string): Kind {
+  const kind = kinds[name];
+  if (kind) return kind;
+  throw new TuntapError("INVALID_INPUT", {
+    message: `this version of pulumi-tuntap has no kind ${name}`,
+    remedy: "Install the version that made the resource, or a newer one.",
+  });
+}
+
+function wantedOf(properties: Properties): Wanted {
+  const { __tuntap, __provider, ...inputs } = properties;
+  const identity = __tuntap as Identity | undefined;
+  if (typeof identity?.urn !== "string") {
+    throw new TuntapError("INVALID_INPUT", {
+      message: "the resource does not say who it is (__tuntap)",
+      remedy: "Declare resources with the classes of this package.",
+    });
+  }
+  const unknown = new Set(Object.keys(inputs).filter((name) => holdsUnknown(inputs[name])));
+  const known = Object.entries(inputs).filter(
+    ([name, value]) => !unknown.has(name) && value !== undefined && value !== null,
+  );
+  return { identity, inputs: Object.fromEntries(known), unknown };
+}
+
+function holdsUnknown(value: unknown): boolean {
+  if (value === unknownValue) return true;
+  if (typeof value !== "object" || value === null) return false;
+  return Object.values(value).some(holdsUnknown);
+}
+
+/** The engine prints an error's text and its stack; only the text is for the user. */
+async function face<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const shown: Error & { id?: string; properties?: Outputs; reasons?: string[] } = new Error(
+      error.message,
+      { cause: error },
+    );
+    if (error instanceof TuntapError) shown.stack = "";
+    if (error instanceof InitialisationFailure) {
+      shown.id = error.id;
+      shown.properties = error.outputs;
+      shown.reasons = [error.message];
+    }
+    shown.name = error.name;
+    throw shown;
+  }
+}

@@ -1,0 +1,195 @@
+/** The one error class and its table. docs/errors.md is generated from it. */
+
+import { constants } from "node:os";
+
+/** What the table says of each code. */
+export interface ErrorEntry {
+  /** What happened, in one sentence, for the errors page. */
+  meaning: string;
+  /** What to do. */
+  remedy: string;
+  /** Whether the same call may succeed when it is made again. */
+  retryable?: true;
+}
+
+export const errorTable = {
+  INVALID_INPUT: {
+    meaning: "An input is outside what its schema or the kernel allows. Nothing was changed.",
+    remedy: "Correct the input that the message names.",
+  },
+  NAME_CLAIMED: {
+    meaning: "Two resources of one program claim the same interface or namespace name.",
+    remedy: "Give one of them another `name`.",
+  },
+  FOREIGN_LINK: {
+    meaning: "A link of that name exists that this program did not make.",
+    remedy: "Choose another `name`, remove the link by hand, or take it over with `adopt: true`.",
+  },
+  LINK_BUSY: {
+    meaning: "A process holds the interface, so it is not deleted, replaced or re-owned.",
+    remedy: 'Stop the process that the message names, or set `onBusy: "force"`.',
+  },
+  LINK_VANISHED: {
+    meaning: "The link disappeared while it was being changed.",
+    remedy: "Run again; it is made anew.",
+    retryable: true,
+  },
+  NAMESPACE_MISSING: {
+    meaning: "The network namespace does not exist.",
+    remedy:
+      "Declare it as a `Namespace` resource and pass that resource's `.name`, so that it is made first; or make it with `ip netns add`.",
+  },
+  NAMESPACE_FOREIGN: {
+    meaning: "A network namespace of that name exists that this program did not make.",
+    remedy:
+      "Choose another `name`; or do not declare it, and give its name as text to the interfaces that live in it.",
+  },
+  NAMESPACE_IN_USE: {
+    meaning: "The network namespace holds links or processes that are not of this program.",
+    remedy: "Remove or stop what the message names, or set `force: true`.",
+  },
+  TUN_NODE_MISSING: {
+    meaning: "The device node /dev/net/tun does not exist.",
+    remedy:
+      "Make it with `mkdir -p /dev/net && mknod /dev/net/tun c 10 200`; in a container, pass the device in (`--device /dev/net/tun`).",
+  },
+  TUN_MODULE_MISSING: {
+    meaning: "The node /dev/net/tun exists, but the kernel has no tun driver behind it.",
+    remedy:
+      "Run `modprobe tun`. If no module of that name is found after a kernel upgrade, reboot into the installed kernel.",
+  },
+  PERMISSION_DENIED: {
+    meaning: "The kernel refused for lack of privilege.",
+    remedy: "Run as root (`sudo`), or with CAP_NET_ADMIN and CAP_SYS_ADMIN.",
+  },
+  ACCOUNT_UNKNOWN: {
+    meaning: "No user or group of that name exists on the host.",
+    remedy: "Create the account, or give a numeric id.",
+  },
+  VERIFY_FAILED: {
+    meaning: "After writing, the kernel shows another value than the one written.",
+    remedy:
+      "Look for another manager of this link (systemd-networkd, NetworkManager, udev) and exclude the link there.",
+    retryable: true,
+  },
+  OUT_OF_MEMORY: {
+    meaning: "The kernel could not allocate what was asked for.",
+    remedy: "Ask for less, or free memory on the host.",
+  },
+  NOT_SUPPORTED: {
+    meaning: "This kernel does not support what was asked for.",
+    remedy: "See the message for the operation; a newer kernel may support it.",
+  },
+  KERNEL_REFUSED: {
+    meaning: "The kernel refused a request; errno and its own words are in the message.",
+    remedy: "See errno and the kernel's words.",
+  },
+  RECEIVE_OVERFLOW: {
+    meaning: "The kernel dropped answers because the receive buffer was full.",
+    remedy: "Run again.",
+    retryable: true,
+  },
+  DUMP_INTERRUPTED: {
+    meaning: "The kernel's objects kept changing while they were listed.",
+    remedy: "Run again when the host is calmer.",
+    retryable: true,
+  },
+  MALFORMED_MESSAGE: {
+    meaning: "Bytes that should be a netlink message are not one.",
+    remedy: "This is a defect of this program or of the kernel: report it with the message.",
+  },
+  ADDON_MISSING: {
+    meaning: "The native addon for this machine was not found or could not be loaded.",
+    remedy:
+      "Run `npm run build` in the package (it needs g++ and make), or install a package that carries it.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** What is known of a failure beyond its code. */
+export interface ErrorFacts {
+  /** One sentence: what was being done to what, and what went wrong. */
+  message: string;
+  /** Positive errno. */
+  errno?: number;
+  /** System call, ioctl or netlink message that failed. */
+  operation?: string;
+  /** The kernel's own sentence. */
+  extack?: string;
+  /** Resource as the user knows it, e.g. `TunInterface tap0`. */
+  resource?: string;
+  /** Input that it is about. */
+  property?: string;
+  /** Replaces the table's remedy where more is known. */
+  remedy?: string;
+  cause?: unknown;
+}
+
+const brand = Symbol.for("pulumi-tuntap.error");
+
+/** Every failure that this package reports. Recognise it by `code`, never by its text. */
+export class TuntapError extends Error {
+  readonly [brand] = true;
+  readonly code: ErrorCode;
+  readonly errno?: number;
+  readonly operation?: string;
+  readonly extack?: string;
+  readonly resource?: string;
+  readonly property?: string;
+  readonly remedy: string;
+
+  constructor(
+    code: ErrorCode,
+    readonly facts: ErrorFacts,
+  ) {
+    const remedy = facts.remedy ?? errorTable[code].remedy;
+    super(describe(code, facts, remedy), { cause: facts.cause });
+    this.name = "TuntapError";
+    this.code = code;
+    this.errno = facts.errno;
+    this.operation = facts.operation;
+    this.extack = facts.extack;
+    this.resource = facts.resource;
+    this.property = facts.property;
+    this.remedy = remedy;
+  }
+
+  /** The same error with more facts, and its texts passed through `edit`. */
+  with(facts: Partial<ErrorFacts>, edit: (text: string) => string = (text) => text): TuntapError {
+    return new TuntapError(this.code, {
+      ...this.facts,
+      ...facts,
+      message: edit(this.facts.message),
+      remedy: edit(this.remedy),
+      extack: this.extack && edit(this.extack),
+      cause: this,
+    });
+  }
+
+  get retryable(): boolean {
+    return (errorTable[this.code] as ErrorEntry).retryable === true;
+  }
+}
+
+/** Brand instead of `instanceof`: two copies of this package may be loaded. */
+export function isTuntapError(error: unknown): error is TuntapError {
+  return typeof error === "object" && error !== null && brand in error;
+}
+
+function describe(code: ErrorCode, facts: ErrorFacts, remedy: string): string {
+  const where = facts.resource ? `${facts.resource}${facts.property ? `, ${facts.property}` : ""}: ` : "";
+  const details: string[] = [code];
+  if (facts.operation) details.push(facts.operation);
+  if (facts.errno) details.push(errnoName(facts.errno));
+  if (facts.extack) details.push(`kernel: "${facts.extack}"`);
+  return `${where}${facts.message} [${details.join(", ")}] ${remedy}`;
+}
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** `EBUSY (16)`; a bare number where it has no name here. */
+export function errnoName(errno: number): string {
+  const name = errnoNames.get(errno);
+  return name ? `${name} (${errno})` : `errno ${errno}`;
+}

@@ -1,0 +1,149 @@
+import ipaddr from "ipaddr.js";
+import { SharedDump } from "../kernel/dumps";
+import type { Kernel, NamespaceName } from "../kernel/kernel";
+import {
+  type AddressAttributes,
+  type AddressHeader,
+  decodeAddress,
+  encodeAddress,
+  IFA_F,
+} from "../netlink/address";
+import { type Message, NLM_F, RTM, splitMessages } from "../netlink/message";
+import { change } from "./batch";
+
+/** An address with its prefix length, in canonical text: `192.0.2.1/24`, `2001:db8::1/64`. */
+export type Cidr = string;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/** Writing an address that is there already is no error. */
+const write = change | NLM_F.CREATE | NLM_F.REPLACE;
+
+/** An address of a link as the kernel shows it. */
+export interface Address {
+  cidr: Cidr;
+  /** IPv4 broadcast address, where one is set. */
+  broadcast?: string;
+  /** Made by the kernel or from router advertisements, not by hand: link-local, SLAAC, temporary. */
+  automatic: boolean;
+  /** As received, to write it again the same. */
+  message: Message<AddressHeader, AddressAttributes>;
+}
+
+/** All addresses of a namespace at one moment, by ifindex. */
+export type AddressTable = ReadonlyMap<number, readonly Address[]>;
+
+export class Addresses {
+  private readonly dump: SharedDump<AddressTable>;
+
+  constructor(kernel: Kernel) {
+    this.dump = new SharedDump(
+      kernel,
+      encodeAddress(RTM.GETADDR, NLM_F.REQUEST | NLM_F.DUMP, {}),
+      decodeTable,
+    );
+  }
+
+  async of(namespace: NamespaceName, ifindex: number): Promise<readonly Address[]> {
+    return (await this.dump.get(namespace)).get(ifindex) ?? [];
+  }
+}
+
+/**
+ * A message that adds an address. IPv6 skips duplicate address detection, so that it is usable at once also on
+ * an interface that nobody reads.
+ * @param broadcast whether the link has broadcast addresses; then IPv4 gets the one of its subnet, as ifconfig
+ * sets it, unless the prefix has none (/31, /32).
+ */
+export function addAddress(ifindex: number, cidr: Cidr, broadcast: boolean): Buffer {
+  const { address, prefixLength, family } = splitCidr(cidr);
+  const header = { family, prefixLength, index: ifindex };
+  if (family === AF_INET6) {
+    return encodeAddress(RTM.NEWADDR, write, { ...header, flags: IFA_F.NODAD }, { local: address, address });
+  }
+  const attributes: Partial<AddressAttributes> = { local: address, address };
+  if (broadcast && prefixLength < 31) attributes.broadcast = broadcastOf(cidr);
+  return encodeAddress(RTM.NEWADDR, write, header, attributes);
+}
+
+export function removeAddress(ifindex: number, address: Address): Buffer {
+  const { header, attributes } = address.message;
+  const { local, address: peer } = attributes;
+  return encodeAddress(
+    RTM.DELADDR,
+    change,
+    { family: header.family, prefixLength: header.prefixLength, index: ifindex },
+    { local: local ?? peer, address: peer },
+  );
+}
+
+/** A message that writes an address again as it was seen. */
+export function restoreAddress(address: Address): Buffer {
+  const { header, attributes } = address.message;
+  return encodeAddress(RTM.NEWADDR, write, header, attributes);
+}
+
+/** Canonical text of `address/length`; undefined where it is not one. */
+export function canonicalCidr(text: string): Cidr | undefined {
+  const match = /^([^/%\s]+)\/(\d{1,3})$/.exec(text);
+  const address = match?.[1] === undefined ? undefined : canonicalAddress(match[1]);
+  const length = Number(match?.[2]);
+  if (address === undefined || length > (address.includes(":") ? 128 : 32)) return undefined;
+  return `${address}/${length}`;
+}
+
+/** Canonical text of an IPv4 (four decimal parts) or IPv6 address; undefined where it is not one. */
+export function canonicalAddress(text: string): string | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
+  if (text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text)) {
+    return ipaddr.IPv6.parse(text).toRFC5952String();
+  }
+  return undefined;
+}
+
+/** Prefix length of a dotted netmask; undefined where it is none, or has holes. */
+export function prefixLengthOf(netmask: string): number | undefined {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(netmask)) return undefined;
+  return ipaddr.IPv4.parse(netmask).prefixLengthFromSubnetMask() ?? undefined;
+}
+
+export function netmaskOf(prefixLength: number): string {
+  return ipaddr.IPv4.subnetMaskFromPrefixLength(prefixLength).toString();
+}
+
+export function splitCidr(cidr: Cidr): { address: string; prefixLength: number; family: number } {
+  const slash = cidr.indexOf("/");
+  const address = cidr.slice(0, slash);
+  return {
+    address,
+    prefixLength: Number(cidr.slice(slash + 1)),
+    family: address.includes(":") ? AF_INET6 : AF_INET,
+  };
+}
+
+function broadcastOf(cidr: Cidr): string {
+  return ipaddr.IPv4.broadcastAddressFromCIDR(cidr).toString();
+}
+
+function decodeTable(bytes: Buffer): AddressTable {
+  const table = new Map<number, Address[]>();
+  for (const raw of splitMessages(bytes)) {
+    const message = decodeAddress(raw);
+    if (message.type !== RTM.NEWADDR) continue;
+    const { header, attributes } = message;
+    // On a point-to-point address IFA_ADDRESS is the peer; IFA_LOCAL is ours where it is given.
+    const text = attributes.local ?? attributes.address;
+    if (text === undefined) continue;
+    const flags = attributes.flags ?? header.flags;
+    const list = table.get(header.index) ?? [];
+    list.push({
+      cidr: `${canonicalAddress(text) ?? text}/${header.prefixLength}`,
+      broadcast: attributes.broadcast,
+      automatic: header.family === AF_INET6 && ((flags & IFA_F.PERMANENT) === 0 || text.startsWith("fe80:")),
+      message,
+    });
+    table.set(header.index, list);
+  }
+  return table;
+}

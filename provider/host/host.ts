@@ -1,0 +1,60 @@
+import { KeyedCollectors } from "../kernel/collector";
+import type { Holder, Kernel, NamespaceName } from "../kernel/kernel";
+import { Accounts } from "./accounts";
+import { Addresses } from "./addresses";
+import { Batch } from "./batch";
+import { Links } from "./links";
+import { Namespaces } from "./namespaces";
+import { Tuns } from "./tuns";
+
+/** One host, in the terms in which kinds are written. */
+export class Host {
+  readonly links: Links;
+  readonly addresses: Addresses;
+  readonly tuns: Tuns;
+  readonly namespaces: Namespaces;
+  readonly accounts: Accounts;
+  readonly batch: Batch;
+  private readonly holding: KeyedCollectors<NamespaceName, undefined, Holder[]>;
+  private boot: Promise<string> | undefined;
+  /** On whose behalf the provider works; part of every lease. */
+  readonly uid = process.getuid?.() ?? 0;
+
+  constructor(private readonly kernel: Kernel) {
+    this.links = new Links(kernel);
+    this.addresses = new Addresses(kernel);
+    this.batch = new Batch(kernel, async (namespace) => {
+      const table = await this.links.table(namespace);
+      return new Set(table.all.map((link) => link.group));
+    });
+    this.tuns = new Tuns(this.batch);
+    this.namespaces = new Namespaces(kernel);
+    this.accounts = new Accounts(kernel);
+    this.holding = new KeyedCollectors(async (namespace, askers) => {
+      const holders = await kernel.holders(namespace);
+      return askers.map(() => holders);
+    });
+  }
+
+  /** The processes that hold a TUN or TAP interface. */
+  async holders(namespace: NamespaceName, link: string): Promise<Holder[]> {
+    return (await this.holding.add(namespace, undefined)).filter((holder) => holder.link === link);
+  }
+
+  /** `pid 4711 (qemu-system-x86_64 -m 512 …) of alice (uid 1000)`, one after the other. */
+  async describeHolders(holders: readonly { pid: number; command: string; uid: number }[]): Promise<string> {
+    const texts = await Promise.all(
+      holders.map(
+        async ({ pid, command, uid }) =>
+          `pid ${pid} (${command}) of ${await this.accounts.describeUser(uid)}`,
+      ),
+    );
+    return texts.join(", ");
+  }
+
+  /** Changes with every start of the host, so that a recorded ifindex means something only beside it. */
+  bootId(): Promise<string> {
+    this.boot ??= this.kernel.sysctl(undefined, "kernel.random.boot_id");
+    return this.boot;
+  }
+}

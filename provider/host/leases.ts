@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+
+/**
+ * A lease is an alternative name that says which resource of which program made a link. The kernel keeps it
+ * unique in a namespace, so it is a lock as well as a mark, and anyone may read it.
+ */
+export interface LeaseHolder {
+  /** Tells apart two clones of one program on one host; undefined where nobody gave one. */
+  instance: string | undefined;
+  /** The resource's URN: stack, project, parents, kind and logical name. */
+  urn: string;
+  /** The uid on whose behalf the provider works. */
+  uid: number;
+}
+
+const leasePattern = /^tuntap-\d+-([0-9a-f]{12})([0-9a-f]{20})$/;
+
+/**
+ * `tuntap-<uid>-<32 hex digits>`, at most 50 bytes. The first 12 digits stand for instance, project and stack,
+ * so that what belongs to one stack can be told from the kernel alone; the rest for the resource.
+ */
+export function leaseName(holder: LeaseHolder): string {
+  const { stack, project, parents, kind, logicalName } = parseUrn(holder.urn);
+  const stackKey = [holder.instance ?? "", project, stack];
+  return `tuntap-${holder.uid}-${hash(stackKey, 12)}${hash([...stackKey, kind, parents, logicalName], 20)}`;
+}
+
+export function isLease(alternativeName: string): boolean {
+  return leasePattern.test(alternativeName);
+}
+
+/** Whether two leases were given by one stack of one instance. */
+export function sameStack(one: string, other: string): boolean {
+  const first = leasePattern.exec(one);
+  return first !== null && first[1] === leasePattern.exec(other)?.[1];
+}
+
+/** The name, at most 15 bytes, that a link of this lease carries while its final name is not free yet. */
+export function interimName(lease: string): string {
+  return `tt-${hash([lease], 12)}`;
+}
+
+interface Urn {
+  stack: string;
+  project: string;
+  parents: string;
+  kind: string;
+  logicalName: string;
+}
+
+/**
+ * `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`. The kind is the last word of the type, so that a link keeps
+ * its lease when it moves from one face of the provider to the other.
+ */
+export function parseUrn(urn: string): Urn {
+  const [head = "", project = "", types = "", ...name] = urn.split("::");
+  const chain = types.split("$");
+  const type = chain.pop() ?? "";
+  return {
+    stack: head.slice("urn:pulumi:".length),
+    project,
+    parents: chain.join("$"),
+    kind: type.slice(type.lastIndexOf(":") + 1),
+    logicalName: name.join("::"),
+  };
+}
+
+function hash(parts: string[], digits: number): string {
+  const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join("");
+  return createHash("sha256").update(text).digest("hex").slice(0, digits);
+}

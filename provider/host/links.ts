@@ -1,0 +1,167 @@
+import { SharedDump } from "../kernel/dumps";
+import type { Kernel, NamespaceName } from "../kernel/kernel";
+import { decodeLink, encodeLink, IFF, type LinkAttributes } from "../netlink/link";
+import { NLM_F, RTM, splitMessages } from "../netlink/message";
+import type { TunData } from "../netlink/tun";
+import { change } from "./batch";
+import { isLease } from "./leases";
+
+/** RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): the counters are most of a dump, and nobody here reads them. */
+const skipStatistics = 1 << 3;
+
+/** What the kernel says of a TUN or TAP interface beyond what every link has. */
+export interface Tun {
+  mode: "tun" | "tap";
+  /** uid, undefined where unset. */
+  owner?: number;
+  /** gid, undefined where unset. */
+  group?: number;
+  persistent: boolean;
+  multiQueue: boolean;
+  packetInformation: boolean;
+  vnetHeader: boolean;
+  /** Queues in use; known for multi-queue interfaces only. */
+  queues?: number;
+}
+
+/** A link as the kernel shows it. */
+export interface Link {
+  ifindex: number;
+  name: string;
+  alternativeNames: string[];
+  /** Those alternative names that are leases. */
+  leases: string[];
+  /** Kind of IFLA_LINKINFO (`tun`, `bridge`, `veth` …); undefined for hardware and loopback. */
+  kind?: string;
+  /** IFF_UP, the administrative state. */
+  up: boolean;
+  /** IFF_BROADCAST: the link has broadcast addresses. */
+  broadcast: boolean;
+  mtu: number;
+  /** undefined for links without one, such as a TUN. */
+  macAddress?: string;
+  /** ifindex of the bridge or other master. */
+  master?: number;
+  alias?: string;
+  /** IFLA_GROUP, 0 by default. */
+  group: number;
+  tun?: Tun;
+}
+
+/** All links of a namespace at one moment. */
+export class LinkTable {
+  private readonly names = new Map<string, Link>();
+  private readonly indexes = new Map<number, Link>();
+
+  constructor(readonly all: readonly Link[]) {
+    for (const link of all) {
+      this.indexes.set(link.ifindex, link);
+      for (const name of [link.name, ...link.alternativeNames]) this.names.set(name, link);
+    }
+  }
+
+  /** By name or alternative name, which share one space in the kernel. */
+  named(name: string): Link | undefined {
+    return this.names.get(name);
+  }
+
+  at(ifindex: number): Link | undefined {
+    return this.indexes.get(ifindex);
+  }
+}
+
+export class Links {
+  private readonly dump: SharedDump<LinkTable>;
+
+  constructor(kernel: Kernel) {
+    const request = encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, {}, { extMask: skipStatistics });
+    this.dump = new SharedDump(kernel, request, decodeTable);
+  }
+
+  /** Errors: NAMESPACE_MISSING. */
+  table(namespace: NamespaceName): Promise<LinkTable> {
+    return this.dump.get(namespace);
+  }
+}
+
+/** A message that sets attributes of a link; IFLA_LINKINFO must not be among them for a TUN or TAP. */
+export function setLink(ifindex: number, attributes: Partial<LinkAttributes>): Buffer {
+  return encodeLink(RTM.NEWLINK, change, { index: ifindex }, attributes);
+}
+
+export function setLinkUp(ifindex: number, up: boolean): Buffer {
+  return encodeLink(RTM.NEWLINK, change, { index: ifindex, flags: up ? IFF.UP : 0, change: IFF.UP });
+}
+
+/** RTM_NEWLINKPROP: the only message by which the kernel accepts alternative names. Kernel 5.5 or newer. */
+export function addAlternativeName(ifindex: number, name: string): Buffer {
+  const flags = change | NLM_F.CREATE | NLM_F.EXCL | NLM_F.APPEND;
+  return encodeLink(
+    RTM.NEWLINKPROP,
+    flags,
+    { index: ifindex },
+    { propList: { altIfname: [name], unknown: [] } },
+  );
+}
+
+export function removeAlternativeName(ifindex: number, name: string): Buffer {
+  return encodeLink(
+    RTM.DELLINKPROP,
+    change,
+    { index: ifindex },
+    { propList: { altIfname: [name], unknown: [] } },
+  );
+}
+
+function decodeTable(bytes: Buffer): LinkTable {
+  const links: Link[] = [];
+  for (const message of splitMessages(bytes)) {
+    const { type, header, attributes } = decodeLink(message);
+    if (type !== RTM.NEWLINK) continue;
+    const alternativeNames = attributes.propList?.altIfname ?? [];
+    const kind = attributes.linkinfo?.kind;
+    links.push({
+      ifindex: header.index,
+      name: attributes.ifname ?? "",
+      alternativeNames,
+      leases: alternativeNames.filter(isLease),
+      kind,
+      up: (header.flags & IFF.UP) !== 0,
+      broadcast: (header.flags & IFF.BROADCAST) !== 0,
+      mtu: attributes.mtu ?? 0,
+      macAddress: attributes.address || undefined,
+      master: attributes.master,
+      alias: attributes.ifalias,
+      group: attributes.group ?? 0,
+      tun: kind === "tun" ? decodeTun(attributes.linkinfo?.data as TunData | undefined) : undefined,
+    });
+  }
+  return new LinkTable(links);
+}
+
+function decodeTun(data: TunData = {}): Tun {
+  return {
+    mode: data.type === 1 ? "tun" : "tap",
+    owner: data.owner,
+    group: data.group,
+    persistent: data.persist === 1,
+    multiQueue: data.multiQueue === 1,
+    packetInformation: data.pi === 1,
+    vnetHeader: data.vnetHdr === 1,
+    queues: data.numQueues,
+  };
+}
+
+/** A link in a few words, for messages: `tap "vmtap0" (ifindex 7, owner uid 1000, alternative names …)`. */
+export function describeLink(link: Link): string {
+  const facts = [`ifindex ${link.ifindex}`];
+  if (link.tun?.owner !== undefined) facts.push(`owner uid ${link.tun.owner}`);
+  if (link.macAddress) facts.push(`MAC ${link.macAddress}`);
+  if (link.alias) facts.push(`alias "${link.alias}"`);
+  facts.push(describeLeases(link.leases));
+  return `${link.tun?.mode ?? link.kind ?? "interface"} "${link.name}" (${facts.join(", ")})`;
+}
+
+export function describeLeases(leases: readonly string[]): string {
+  return leases.length > 0 ? `lease ${leases.join(", ")}` : "no lease";
+}

@@ -1,0 +1,138 @@
+/**
+ * The port to the kernel of one host. Everything the provider knows about a host, and everything it changes
+ * there, passes through these verbs; there is no general exec and no general file access.
+ *
+ * Verbs are about bytes and system calls. What they mean is known above: `netlink/` encodes and decodes,
+ * `host/` gives them types.
+ */
+
+/** Where a call acts: a name stands for `/run/netns/NAME`, `undefined` for the namespace the process started in. */
+export type NamespaceName = string | undefined;
+
+/** The kernel's answer to one netlink message. */
+export interface Reply {
+  /**
+   * 0 when acknowledged, otherwise the positive errno. ENOBUFS means that the acknowledgement was lost
+   * (receive overflow): the outcome is unknown and must be read back.
+   */
+  errno: number;
+  /** NLMSGERR_ATTR_MSG, the kernel's own sentence, where it gave one. */
+  extack?: string;
+  /** NLMSGERR_ATTR_OFFS, the offset in the request at which the offending attribute begins. */
+  offset?: number;
+}
+
+/** The answer to one dump request. */
+export interface Dump {
+  /** All messages of the dump, back to back, headers included, without NLMSG_DONE. */
+  bytes: Buffer;
+  /** NLM_F_DUMP_INTR was seen: the objects changed meanwhile, and the dump may be inconsistent. */
+  interrupted: boolean;
+}
+
+/** Creates a TUN or TAP interface. Always exclusive (IFF_TUN_EXCL): an existing name is EBUSY, never taken over. */
+export interface TunCreate {
+  operation: "create";
+  /** The final name, at most 15 bytes. */
+  name: string;
+  /** IFF_TUN or IFF_TAP with IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE (linux/if_tun.h). */
+  flags: number;
+  /**
+   * A netlink message that is sent after TUNSETIFF and before anything persists; its ifi_index is filled in.
+   * It carries the lease, so that a process killed at any later step leaves a link that says whose it is.
+   */
+  message?: Buffer;
+  /** TUNSETOWNER, a uid. Absent: not set. */
+  owner?: number;
+  /** TUNSETGROUP, a gid. Absent: not set. */
+  group?: number;
+  /** TUNSETPERSIST as the last step. */
+  persist: boolean;
+}
+
+/** Attaches for a moment to an existing interface, to change what only an attached descriptor can change. */
+export interface TunAttach {
+  operation: "attach";
+  name: string;
+  /** The link expected under that name; if another is found, nothing is changed and the result is ENODEV. */
+  ifindex: number;
+  /** The flags just read (an attach rewrites them); IFF_NO_CARRIER is added where the kernel has it. */
+  flags: number;
+  owner?: number;
+  group?: number;
+  persist?: boolean;
+}
+
+export type TunOperation = TunCreate | TunAttach;
+
+/** What became of one TUN operation. A failed create leaves no link. */
+export interface TunResult {
+  errno: number;
+  /** The step that failed, by the name of its system call or ioctl: `open`, `TUNSETIFF`, `message`, `TUNSETOWNER`, … */
+  step?: string;
+  extack?: string;
+  /** Of the link, where there is one. */
+  ifindex?: number;
+}
+
+/** One descriptor of `/dev/net/tun` that is attached to an interface. */
+export interface Holder {
+  /** The interface, by its name in the namespace asked about. */
+  link: string;
+  pid: number;
+  /** The command line, arguments joined by blanks, at most 200 bytes. */
+  command: string;
+  /** Effective uid. */
+  uid: number;
+  /** IFF_DETACH_QUEUE: the descriptor keeps a queue without using it. */
+  detached: boolean;
+}
+
+export interface ProcessInfo {
+  pid: number;
+  command: string;
+  uid: number;
+}
+
+/** An entry of `/run/netns`. */
+export interface NamespaceEntry {
+  name: string;
+  /** False for a file without a namespace behind it, as an interrupted creation leaves it. */
+  mounted: boolean;
+  /** Inode of the namespace (nsfs), 0 if not mounted. */
+  inode: number;
+}
+
+/** A passwd or group entry of the host. */
+export interface Account {
+  id: number;
+  name: string;
+}
+
+export interface Kernel {
+  /** Sends netlink route messages, in order, and gives one reply for each. One failing does not stop the rest. */
+  request(namespace: NamespaceName, messages: Buffer[]): Promise<Reply[]>;
+  /** Sends one dump request (NLM_F_DUMP) and gives all that came back. */
+  dump(namespace: NamespaceName, message: Buffer): Promise<Dump>;
+  /** TUN ioctls, each operation independent of the others. */
+  tun(namespace: NamespaceName, operations: TunOperation[]): Promise<TunResult[]>;
+
+  /** The entries of `/run/netns`. */
+  listNamespaces(): Promise<NamespaceEntry[]>;
+  /**
+   * Makes a namespace as `ip netns add` does. `message` is sent inside before it gets its name; it marks the
+   * namespace's `lo` with the lease. A file without a namespace behind it is taken over.
+   */
+  addNamespace(name: string, message?: Buffer): Promise<void>;
+  /** Unmounts and removes the entry, as `ip netns del` does. */
+  removeNamespace(name: string): Promise<void>;
+  /** Processes with a thread in the namespace. */
+  namespaceProcesses(name: string): Promise<ProcessInfo[]>;
+
+  /** Every process that holds a TUN or TAP interface of the namespace. Complete only for root. */
+  holders(namespace: NamespaceName): Promise<Holder[]>;
+  /** Reads a sysctl by its dotted name, without the trailing newline. */
+  sysctl(namespace: NamespaceName, name: string): Promise<string>;
+  /** Resolves a user or group on the host, by name or id; `undefined` where it does not exist. */
+  account(database: "user" | "group", key: string | number): Promise<Account | undefined>;
+}

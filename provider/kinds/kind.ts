@@ -1,0 +1,173 @@
+import type { ErrorCode } from "../errors";
+import type { Host } from "../host/host";
+
+/** What a change of an input means for the object: written to it as it is, or made anew, or read by the provider only. */
+export type Change = "live" | "replace" | "control";
+
+/** One input: its JSON Schema (draft-07) and how a change of it is taken. */
+export interface InputSchema {
+  type: string | readonly string[];
+  /** For reference pages, doc comments and schema.json; states the unit. */
+  description: string;
+  change: Change;
+  default?: unknown;
+  enum?: readonly (string | number)[];
+  minimum?: number;
+  maximum?: number;
+  /** A checker of `formats.ts`. */
+  format?: string;
+  items?: { type: string; format?: string };
+  uniqueItems?: boolean;
+  required?: true;
+  /** The object always has a value of it, so the output of that name is there even if it is not declared. */
+  observed?: true;
+}
+
+/** An output that is no input. */
+export interface OutputSchema {
+  type: string;
+  description: string;
+  /** Not every object has it. */
+  optional?: true;
+}
+
+/** Something wrong with the inputs. */
+export interface Problem {
+  property: string;
+  /** Value, limit and what to do, in one or two sentences that name the field. */
+  message: string;
+}
+
+export type Inputs = Readonly<Record<string, unknown>>;
+
+/** Which object is meant, and what is remembered of it. */
+export interface Target {
+  /** For messages: `TunInterface vmtap0`. */
+  resource: string;
+  lease: string;
+  /** Where it is, or shall be: undefined for the host's namespace. */
+  namespace: string | undefined;
+  name: string;
+  /** The long logical name, where the automatic name had to be shortened. */
+  longName?: string;
+  /** Outputs recorded at the last change; absent before the first. */
+  recorded?: Inputs;
+}
+
+/** What the kernel shows of a target. */
+export interface Sighting<Observed> {
+  /** Ours: it carries the lease, or is certainly the recorded one. */
+  object?: Observed;
+  /** Ours, but without its lease. */
+  leaseLost?: boolean;
+  /** Another object under the wanted name. */
+  obstacle?: Obstacle<Observed>;
+  /** The namespace does not exist. */
+  namespaceMissing?: boolean;
+}
+
+export interface Obstacle<Observed> {
+  object: Observed;
+  /** It carries a lease of this stack, so it is another resource's, perhaps on its way to another name. */
+  sameStack: boolean;
+  /** It carries a lease, of whomever. */
+  leased: boolean;
+}
+
+/** Whether processes hold the object: none, by its only queue, or by one of several. */
+export type Attachment = "idle" | "single" | "multi";
+
+/** Whether a property can be changed now: written, only after the holder is gone, or only by making the object anew. */
+export type Verdict = "live" | "blocked" | "replace";
+
+/** A difference between what is wanted and what is. */
+export interface Difference<Desired, Observed, Value = unknown> {
+  property: Property<Desired, Observed, Value>;
+  want: Value;
+  is: Value;
+  desired: Desired;
+  observed: Observed;
+  target: Target;
+}
+
+/** One netlink message that writes something. */
+export interface Write {
+  bytes: Buffer;
+  /** What it writes, where a refusal should name less than the whole property. */
+  what?: string;
+  /** An errno that means that it is so already. */
+  alreadySo?: number;
+}
+
+/** One thing of an object that is compared and written by itself. */
+export interface Property<Desired, Observed, Value = unknown> {
+  name: string;
+  /** The inputs that declare it. */
+  inputs: readonly string[];
+  /** By attachment; from the measured table of the tun driver. */
+  verdict: Readonly<Record<Attachment, Verdict>>;
+  /** Values between which only making anew leads, whatever the attachment. */
+  needsReplace?(want: Value, is: Value): boolean;
+  /** undefined where it is not declared, and so not managed. What was written for an earlier declaration may go. */
+  want(desired: Desired, recorded: Inputs | undefined): Value | undefined;
+  is(observed: Observed, desired: Desired, recorded: Inputs | undefined): Value;
+  /** Text for people. */
+  show?(value: Value): string;
+  /** Netlink messages that write it, sent together with those of other properties. */
+  messages?(difference: Difference<Desired, Observed, Value>): Write[];
+  /** Must be written before the properties above it in the table. */
+  first?(want: Value): boolean;
+  /** Writes what netlink messages cannot; done before any messages are sent. */
+  apply?(difference: Difference<Desired, Observed, Value>, host: Host): Promise<void>;
+}
+
+/**
+ * What a resource kind is: one file states this, and everything else is derived from it: validation, schema.json,
+ * SDK classes, reference pages, diff, convergence and read-back.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: kinds of all types share one registry
+export interface Kind<Desired = any, Observed = any> {
+  name: string;
+  /** One paragraph for reference pages and doc comments. */
+  description: string;
+  /** A short program that declares one, without its import; for reference pages and doc comments. */
+  example: string;
+  inputs: Readonly<Record<string, InputSchema>>;
+  outputs: Readonly<Record<string, OutputSchema>>;
+  /** The checker of an automatic name, and its longest length in bytes. */
+  naming: { format: "link-name" | "namespace-name"; bytes: number };
+  /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
+  rules?(inputs: Inputs): Problem[];
+  /** What only the host can say. Reads, never writes. */
+  hostRules?(inputs: Inputs, host: Host): Promise<Problem[]>;
+  /** What is allowed but probably not meant. */
+  warnings?(inputs: Inputs): Problem[];
+  /** Canonical values, names resolved on the host; what is not declared (or not known yet) stays undefined. */
+  desire(inputs: Inputs, host: Host): Promise<Desired>;
+  sight(target: Target, host: Host): Promise<Sighting<Observed>>;
+  /** The object in a few words, for messages. */
+  describe(observed: Observed): string;
+  properties: readonly Property<Desired, Observed, never>[];
+  attachment?(target: Target, observed: Observed, host: Host): Promise<Attachment>;
+  /** Makes the object with its lease. On failure nothing of it is left. */
+  create(target: Target, desired: Desired, host: Host): Promise<void>;
+  /** Puts the lease on an object that has it not, and any other lease away. */
+  takeOver(target: Target, observed: Observed, host: Host): Promise<void>;
+  /** Moves another resource's object of the same stack out of the way of the wanted name. */
+  makeWay?(target: Target, host: Host): Promise<void>;
+  /** Why it should not be deleted, for people; undefined where nothing speaks against it. */
+  inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
+  codes: { inUse: ErrorCode; foreign: ErrorCode };
+  /** Whether the inputs ask to delete it all the same. */
+  forced(inputs: Inputs): boolean;
+  remove(target: Target, observed: Observed, host: Host): Promise<void>;
+  /** Outputs as observed, where equal in the words of `declared`. */
+  present(
+    observed: Observed,
+    desired: Desired,
+    declared: Inputs,
+    recorded: Inputs | undefined,
+  ): Record<string, unknown>;
+  /** Facts that recognise it when its lease is lost; kept in the outputs. */
+  remember(observed: Observed): Record<string, unknown>;
+}

@@ -1,0 +1,161 @@
+import { TuntapError } from "../errors";
+import type { Host } from "../host/host";
+import { sameStack } from "../host/leases";
+import {
+  addAlternativeName,
+  describeLeases,
+  describeLink,
+  type Link,
+  removeAlternativeName,
+  setLinkUp,
+} from "../host/links";
+import { loopbackIndex } from "../host/namespaces";
+import { refusal } from "../host/refusals";
+import type { InputSchema, Inputs, Kind, Property, Sighting, Target } from "./kind";
+import { namespaceNameBytes } from "./parts/names";
+
+interface Desired {
+  loopbackUp: boolean | undefined;
+}
+
+interface Observed {
+  name: string;
+  inode: number;
+  bootId: string;
+  loopback: Link | undefined;
+}
+
+const inputs = {
+  name: {
+    type: "string",
+    format: "namespace-name",
+    change: "replace",
+    observed: true,
+    description: "Name in /run/netns, as `ip netns` shows it. Default: the logical name.",
+  },
+  loopbackUp: {
+    type: "boolean",
+    default: true,
+    change: "live",
+    description: "Whether `lo` is up inside; the kernel makes it down.",
+  },
+  force: {
+    type: "boolean",
+    default: false,
+    change: "control",
+    description:
+      "Remove the namespace also while it holds links or processes that are not of this program. The links are destroyed; the processes go on without a name for their namespace.",
+  },
+} as const satisfies Record<string, InputSchema>;
+
+/**
+ * Links that the kernel itself puts into a new namespace, one per tunnel module that is loaded. They belong to
+ * nobody.
+ */
+const fallbackLinks = new Set([
+  "tunl0",
+  "sit0",
+  "gre0",
+  "gretap0",
+  "erspan0",
+  "ip_vti0",
+  "ip6tnl0",
+  "ip6gre0",
+  "ip6_vti0",
+]);
+
+const loopbackUp: Property<Desired, Observed, boolean> = {
+  name: "loopbackUp",
+  inputs: ["loopbackUp"],
+  verdict: { idle: "live", single: "live", multi: "live" },
+  want: (desired) => desired.loopbackUp,
+  is: ({ loopback }) => loopback?.up ?? false,
+  show: (up) => (up ? "up" : "down"),
+  messages: ({ want }) => [{ bytes: setLinkUp(loopbackIndex, want) }],
+};
+
+async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
+  const entry = await host.namespaces.find(target.name);
+  if (!entry) return {};
+  const [table, bootId] = await Promise.all([host.links.table(target.name), host.bootId()]);
+  const loopback = table.at(loopbackIndex);
+  const object = { name: target.name, inode: entry.inode, bootId, loopback };
+  const leases = loopback?.leases ?? [];
+  if (leases.includes(target.lease)) return { object, leaseLost: false };
+  const { recorded } = target;
+  if (leases.length === 0 && recorded?.__inode === entry.inode && recorded.__bootId === bootId) {
+    return { object, leaseLost: true };
+  }
+  return {
+    obstacle: {
+      object,
+      sameStack: leases.some((lease) => sameStack(lease, target.lease)),
+      leased: leases.length > 0,
+    },
+  };
+}
+
+/** Links and processes inside that are not of this stack, and holders of links that are. */
+async function inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
+  const [table, processes] = await Promise.all([
+    host.links.table(observed.name),
+    host.namespaces.processes(observed.name),
+  ]);
+  const reasons: string[] = [];
+  for (const link of table.all) {
+    if (link.ifindex === loopbackIndex || fallbackLinks.has(link.name)) continue;
+    const ours = link.leases.some((lease) => sameStack(lease, target.lease));
+    if (!ours) reasons.push(describeLink(link));
+    else if (link.tun) {
+      const holders = await host.holders(observed.name, link.name);
+      if (holders.length > 0) reasons.push(`${link.name} held by ${await host.describeHolders(holders)}`);
+    }
+  }
+  if (processes.length > 0) reasons.push(await host.describeHolders(processes));
+  return reasons.length > 0 ? `holding ${reasons.join("; ")}` : undefined;
+}
+
+async function takeOver(target: Target, observed: Observed, host: Host): Promise<void> {
+  const replies = await host.batch.send(observed.name, [
+    ...(observed.loopback?.leases ?? []).map((lease) => removeAlternativeName(loopbackIndex, lease)),
+    addAlternativeName(loopbackIndex, target.lease),
+  ]);
+  const refused = replies.find((reply) => reply.errno !== 0);
+  if (refused)
+    throw refusal(refused, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
+}
+
+export const namespace: Kind<Desired, Observed> = {
+  name: "Namespace",
+  description:
+    "A named network namespace, made as `ip netns add` makes it and visible to `ip netns`. It is removed only if this program made it, and only when nothing of others is in it.",
+  example: `const blue = new tuntap.Namespace("blue");
+const tap = new tuntap.TunInterface("vmtap0", { namespace: blue.name, owner: "nobody" });
+
+export const where = [blue.name, tap.name];`,
+  inputs,
+  outputs: {},
+  naming: { format: "namespace-name", bytes: namespaceNameBytes },
+  async desire(values: Inputs) {
+    return { loopbackUp: values.loopbackUp as boolean | undefined };
+  },
+  sight,
+  describe: ({ name, loopback }) => `network namespace "${name}" (${describeLeases(loopback?.leases ?? [])})`,
+  properties: [loopbackUp as Property<Desired, Observed, never>],
+  async create(target, _desired, host) {
+    if (await host.namespaces.find(target.name)) {
+      throw new TuntapError("NAMESPACE_FOREIGN", {
+        message: `namespace ${target.name} exists`,
+        property: "name",
+      });
+    }
+    await host.namespaces.add(target.name, target.lease);
+  },
+  takeOver,
+  inUse,
+  codes: { inUse: "NAMESPACE_IN_USE", foreign: "NAMESPACE_FOREIGN" },
+  forced: (values) => values.force === true,
+  remove: (_target, observed, host) => host.namespaces.remove(observed.name),
+  present: ({ name, loopback }) => ({ name, loopbackUp: loopback?.up ?? false }),
+  remember: ({ inode, bootId }) => ({ __inode: inode, __bootId: bootId }),
+};

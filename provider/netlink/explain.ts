@@ -1,0 +1,139 @@
+/** Messages in words, by the same tables, for error texts and debugging. Never throws: what is malformed is said. */
+
+import { isTuntapError } from "../errors";
+import { addressFamily } from "./address";
+import { NLA_TYPE_MASK, type Table, type Value, variantTable } from "./attribute";
+import { eachAttribute, findSelector, readPlain } from "./decode";
+import { attributesStart, type Family } from "./family";
+import { readLayout } from "./layout";
+import { linkFamily } from "./link";
+import { messageEnd, messageHeader, NLM_F, RTM } from "./message";
+import { showBytes } from "./value";
+
+const families = new Map<number, Family>(
+  [linkFamily, addressFamily].flatMap((family: Family) =>
+    family.types.map((type) => [type, family] as const),
+  ),
+);
+
+const typeNames = new Map<number, string>([
+  ...["NOOP", "ERROR", "DONE", "OVERRUN"].map((name, index) => [index + 1, `NLMSG_${name}`] as const),
+  ...Object.entries(RTM).map(([name, type]) => [type, `RTM_${name}`] as const),
+]);
+
+/** One line for the header, then one per attribute, nests indented. */
+export function explain(message: Buffer): string {
+  const lines: string[] = [];
+  try {
+    const end = messageEnd(message, 0);
+    const { type, flags, sequence, port } = readLayout(messageHeader, message, 0);
+    const name = typeNames.get(type) ?? `type ${type}`;
+    lines.push(`${name} ${flagNames(type, flags)} sequence ${sequence} port ${port}`);
+    const family = families.get(type);
+    if (!family || end < attributesStart(family)) {
+      lines.push(`  ${showBytes(message.subarray(messageHeader.size, end))}`);
+    } else {
+      const header = readLayout(family.header, message, messageHeader.size);
+      lines.push(
+        `  header ${Object.entries(header)
+          .map(([field, value]) => showField(field, value))
+          .join(" ")}`,
+      );
+      for (const line of explainNest(family.attributes, message, attributesStart(family), end))
+        lines.push(`  ${line}`);
+    }
+  } catch (error) {
+    if (!isTuntapError(error)) throw error;
+    lines.push(`  malformed: ${error.message}`);
+  }
+  return lines.join("\n");
+}
+
+function* explainNest(table: Table, bytes: Buffer, start: number, end: number): Generator<string> {
+  for (const attribute of eachAttribute(table, bytes, start, end)) {
+    const { type, row } = attribute;
+    const name = row?.name ?? `attribute ${type & NLA_TYPE_MASK}`;
+    const inner = row && tableOf(table, row.value, bytes, start, end);
+    if (inner) {
+      yield name;
+      for (const line of explainNest(inner, bytes, attribute.start, attribute.end)) yield `  ${line}`;
+    } else {
+      const plain = row?.value.shape === "list" ? row.value.item : row?.value;
+      const shown =
+        row &&
+        plain?.shape === "plain" &&
+        !(plain.keepsOthers && !plain.fits(attribute.end - attribute.start))
+          ? plain.show(readPlain(table, row, plain, bytes, attribute.start, attribute.end))
+          : showBytes(bytes.subarray(attribute.start, attribute.end));
+      yield `${name} ${shown}`;
+    }
+  }
+}
+
+/** The table for what is inside an attribute, if anything is. */
+function tableOf(table: Table, value: Value, bytes: Buffer, start: number, end: number): Table | undefined {
+  if (value.shape === "nested") return value.table;
+  if (value.shape !== "variant") return undefined;
+  return variantTable(value, findSelector(table, value, bytes, start, end));
+}
+
+/**
+ * The name of the attribute that begins at `offset` bytes from the start of the message, as a path: `linkinfo.kind`.
+ * It makes NLMSGERR_ATTR_OFFS of an extended acknowledgement readable. `undefined` where none begins there.
+ */
+export function attributeAt(message: Buffer, offset: number): string | undefined {
+  try {
+    const end = messageEnd(message, 0);
+    const family = families.get(readLayout(messageHeader, message, 0).type);
+    return family && nameAt(family.attributes, message, attributesStart(family), end, offset);
+  } catch (error) {
+    if (!isTuntapError(error)) throw error;
+    return undefined;
+  }
+}
+
+function nameAt(table: Table, bytes: Buffer, start: number, end: number, offset: number): string | undefined {
+  for (const attribute of eachAttribute(table, bytes, start, end)) {
+    if (offset < attribute.at || offset >= attribute.end) continue;
+    const name = attribute.row?.name ?? String(attribute.type & NLA_TYPE_MASK);
+    if (offset === attribute.at) return name;
+    const inner = attribute.row && tableOf(table, attribute.row.value, bytes, start, end);
+    const found = inner && nameAt(inner, bytes, attribute.start, attribute.end, offset);
+    return found && `${name}.${found}`;
+  }
+  return undefined;
+}
+
+/** Which names the flags from 0x100 on have, by the two low bits of the type: NEW, DEL, GET. */
+const flagsByVerb = [
+  ["REPLACE", "EXCL", "CREATE", "APPEND"],
+  ["NONREC", "BULK"],
+  ["DUMP", "ROOT", "MATCH", "ATOMIC"],
+  [],
+] as const;
+
+function flagNames(type: number, flags: number): string {
+  const names: string[] = [];
+  let rest = flags;
+  const known = [
+    "REQUEST",
+    "MULTI",
+    "ACK",
+    "ECHO",
+    "DUMP_INTR",
+    "DUMP_FILTERED",
+    ...flagsByVerb[type & 3]!,
+  ] as const;
+  for (const name of known) {
+    const bits = NLM_F[name];
+    if ((rest & bits) !== bits) continue;
+    names.push(name);
+    rest &= ~bits;
+  }
+  if (rest !== 0) names.push(`0x${rest.toString(16)}`);
+  return names.join("|") || "no flags";
+}
+
+function showField(name: string, value: number): string {
+  return `${name} ${name === "flags" || name === "change" ? `0x${value.toString(16)}` : value}`;
+}

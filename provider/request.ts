@@ -1,0 +1,91 @@
+import type { Host } from "./host/host";
+import { leaseName, parseUrn } from "./host/leases";
+import type { Inputs, Kind, Target } from "./kinds/kind";
+import { automaticName, linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+
+/** What a face knows of a resource beside its inputs. */
+export interface Identity {
+  urn: string;
+  /** Tells apart two clones of one program on one host. */
+  instance?: string;
+  /** Names of the inputs whose values no message may show. */
+  secrets?: readonly string[];
+}
+
+/** Something to tell the user on a resource; nothing in the core prints. */
+export interface Notice {
+  severity: "info" | "warning";
+  message: string;
+}
+
+/** What is recorded with a resource beside its outputs, in properties that begin with `__`. */
+export interface Hidden {
+  __tuntap: Identity;
+  __lease: string;
+  /** Names of the inputs that the program declared, so that a refresh knows what to compare. */
+  __declared: string[];
+}
+
+export type Outputs = Record<string, unknown> & Partial<Hidden>;
+
+export function resourceLabel(kind: Kind, identity: Identity): string {
+  return `${kind.name} ${parseUrn(identity.urn).logicalName}`;
+}
+
+/** The automatic name of a resource, from its logical name alone. */
+export function defaultName(kind: Kind, identity: Identity): string {
+  const problem = kind.naming.format === "link-name" ? linkNameProblem : namespaceNameProblem;
+  return automaticName(parseUrn(identity.urn).logicalName, kind.naming.bytes, problem);
+}
+
+/** @param inputs what is wanted, or what is recorded where nothing is wanted (any more). */
+export function targetOf(
+  kind: Kind,
+  host: Host,
+  identity: Identity,
+  inputs: Inputs,
+  recorded: Outputs | undefined,
+): Target {
+  // Where another name or namespace means another object, the recorded one is looked for.
+  const place = (input: string) =>
+    (recorded && kind.inputs[input]?.change === "replace" ? recorded[input] : inputs[input]) as string | undefined;
+  const name = place("name") as string;
+  const { logicalName } = parseUrn(identity.urn);
+  const shortened = name !== logicalName && name === defaultName(kind, identity);
+  return {
+    resource: resourceLabel(kind, identity),
+    // The lease stays with the object, also when the resource's URN changes by an alias.
+    lease: recorded?.__lease ?? leaseName({ ...identity, instance: identity.instance, uid: host.uid }),
+    namespace: place("namespace"),
+    name,
+    longName: shortened && /^[^\s/\0]{16,127}$/.test(logicalName) ? logicalName : undefined,
+    recorded,
+  };
+}
+
+/** Declared inputs as they stand in outputs: in the program's words where the kernel agrees, else the kernel's. */
+export function declaredOf(kind: Kind, outputs: Outputs): Record<string, unknown> {
+  const declared = new Set(outputs.__declared ?? []);
+  const names = Object.keys(kind.inputs).filter((name) => declared.has(name) && outputs[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, outputs[name]]));
+}
+
+const masked = "[secret]";
+
+/** Takes the values of secret inputs out of a text. */
+export function maskSecrets(text: string, identity: Identity, ...sources: Inputs[]): string {
+  const values = (identity.secrets ?? []).flatMap((name) =>
+    sources.flatMap((source) => flatten(source[name])),
+  );
+  // A digit or two would tear every other number in the text apart, and tells nothing.
+  const telling = [...new Set(values.map(String))].filter((value) => value.length > 2);
+  return telling
+    .sort((a, b) => b.length - a.length)
+    .reduce((result, value) => result.replaceAll(value, masked), text);
+}
+
+function flatten(value: unknown): unknown[] {
+  if (value === undefined || value === null || typeof value === "boolean") return [];
+  if (Array.isArray(value)) return value.flatMap(flatten);
+  return typeof value === "string" && value.includes("/") ? [value, ...value.split("/")] : [value];
+}

@@ -1,0 +1,155 @@
+import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
+import { closest, distance } from "fastest-levenshtein";
+import type { InputSchema, Inputs, Kind, Problem } from "./kinds/kind";
+import { cidrProblem, ipv4Problem, netmaskProblem } from "./kinds/parts/addresses";
+import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+
+/** Checkers by format name; each says why a text is not of the format. */
+export const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
+  "link-name": linkNameProblem,
+  "namespace-name": namespaceNameProblem,
+  ipv4: ipv4Problem,
+  netmask: netmaskProblem,
+  cidr: cidrProblem,
+};
+
+/** What the schema of an input does not say by itself: a netmask as a number has a range of its own. */
+const numberFormats: Readonly<Record<string, (value: number) => string | undefined>> = {
+  netmask: netmaskProblem,
+};
+
+const ajv = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  allowUnionTypes: true,
+  strict: true,
+  verbose: true,
+});
+ajv.addVocabulary(["change", "observed"]);
+for (const [name, problem] of Object.entries(formats)) {
+  ajv.addFormat(name, { type: "string", validate: (text: string) => problem(text) === undefined });
+}
+
+const validators = new WeakMap<Kind, ValidateFunction>();
+
+/** JSON Schema (draft-07) of all inputs of a kind. */
+export function inputSchema(kind: Kind): Record<string, unknown> {
+  const properties = Object.entries(kind.inputs).map(([name, { required, ...schema }]) => [name, schema]);
+  return {
+    type: "object",
+    properties: Object.fromEntries(properties),
+    required: Object.keys(kind.inputs).filter((name) => kind.inputs[name]?.required),
+    additionalProperties: false,
+  };
+}
+
+/**
+ * Checks inputs against their schema and the kind's rules, all at once, and fills in defaults.
+ * @param values the inputs that are known.
+ * @param unknown names of inputs whose value is not known yet; they count as given.
+ */
+export function validate(
+  kind: Kind,
+  values: Inputs,
+  unknown: ReadonlySet<string>,
+): { inputs: Record<string, unknown>; problems: Problem[] } {
+  const inputs: Record<string, unknown> = { ...values };
+  let validator = validators.get(kind);
+  if (!validator) {
+    validator = ajv.compile(inputSchema(kind));
+    validators.set(kind, validator);
+  }
+  validator(inputs);
+  for (const name of unknown) delete inputs[name];
+  const errors = (validator.errors ?? []).filter((error) => !unknown.has(missingProperty(error) ?? ""));
+  const problems = merged(errors.map((error) => explain(kind, error)));
+  for (const [name, schema] of Object.entries(kind.inputs)) {
+    const value = inputs[name];
+    const problem = typeof value === "number" ? numberFormats[schema.format ?? ""]?.(value) : undefined;
+    if (problem) problems.push({ property: name, message: `${name} ${value} ${problem}` });
+  }
+  const broken = new Set(problems.map((problem) => problem.property));
+  const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
+  // A rule about two inputs would only repeat what is already said of one of them.
+  const ruled = (kind.rules?.(sound) ?? []).filter(
+    ({ property, message }) =>
+      !broken.has(property) && ![...broken, ...unknown].some((name) => message.includes(`\`${name}\``)),
+  );
+  return { inputs, problems: [...problems, ...ruled] };
+}
+
+function missingProperty(error: ErrorObject): string | undefined {
+  return error.keyword === "required" ? (error.params.missingProperty as string) : undefined;
+}
+
+function explain(kind: Kind, error: ErrorObject): Problem {
+  const [, property = "", index] = error.instancePath.split("/");
+  const missing = missingProperty(error);
+  if (missing !== undefined) return { property: missing, message: `${missing} is required; give it` };
+  if (error.keyword === "additionalProperties") {
+    return explainUnknown(kind, String(error.params.additionalProperty));
+  }
+  const schema = kind.inputs[property] as InputSchema;
+  const field = index === undefined ? property : `${property}[${index}]`;
+  const value = JSON.stringify(error.data);
+  return { property, message: `${field} ${value} ${reason(schema, error, index !== undefined)}` };
+}
+
+function explainUnknown(kind: Kind, property: string): Problem {
+  const names = Object.keys(kind.inputs);
+  const candidate = closest(property, names);
+  const near = distance(property.toLowerCase(), candidate.toLowerCase()) <= Math.max(2, property.length / 3);
+  const advice = near
+    ? `did you mean \`${candidate}\`?`
+    : `it has ${names.map((name) => `\`${name}\``).join(", ")}`;
+  return { property, message: `${property} is no property of ${kind.name}; ${advice}` };
+}
+
+function reason(schema: InputSchema, error: ErrorObject, item: boolean): string {
+  switch (error.keyword) {
+    case "type":
+      return `is ${article(error.data)}; give ${wanted(schema, item)}`;
+    case "enum":
+      return `is not one of ${(schema.enum ?? []).map((value) => JSON.stringify(value)).join(", ")}; choose one of them`;
+    case "minimum":
+    case "maximum":
+      return `is ${error.keyword === "minimum" ? "below" : "above"} the limit; give a number from ${schema.minimum} to ${schema.maximum}`;
+    case "format":
+      return formats[String(error.params.format)]?.(error.data as string) ?? "is not valid";
+    case "uniqueItems":
+      return "has an element twice; give each once";
+    default:
+      return `${error.message ?? "is not valid"}`;
+  }
+}
+
+function wanted(schema: InputSchema, item: boolean): string {
+  const types = [(item ? schema.items?.type : schema.type) ?? "string"].flat();
+  const words = types.map((type) => {
+    if (type === "integer") {
+      const range = schema.minimum === undefined ? "" : ` from ${schema.minimum} to ${schema.maximum}`;
+      return `a whole number${range}, without quotes`;
+    }
+    return { string: "a string", boolean: "true or false", array: "a list" }[type] ?? type;
+  });
+  return words.join(" or ");
+}
+
+function article(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "number") return Number.isInteger(value) ? "a number" : "no whole number";
+  return (
+    { string: "a string", boolean: "a boolean", object: "an object" }[typeof value as string] ?? typeof value
+  );
+}
+
+/** One problem per property: ajv reports a value of two allowed types more than once. */
+function merged(problems: Problem[]): Problem[] {
+  const first = new Map<string, Problem>();
+  for (const problem of problems) {
+    const key = problem.message.split(" ")[0] as string;
+    if (!first.has(key)) first.set(key, problem);
+  }
+  return [...first.values()];
+}

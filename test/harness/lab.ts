@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { attempt, run, until } from "./shell";
+
+/** A link as `ip -j -d link show` prints it. */
+export interface WitnessedLink {
+  ifindex: number;
+  ifname: string;
+  flags: string[];
+  mtu: number;
+  address?: string;
+  altnames?: string[];
+  master?: string;
+  operstate: string;
+  promiscuity: number;
+  group: string;
+  linkinfo?: {
+    info_kind: string;
+    info_data?: {
+      type: string;
+      pi: boolean;
+      vnet_hdr: boolean;
+      multi_queue: boolean;
+      persist: boolean;
+      user?: string;
+      group?: string;
+    };
+  };
+}
+
+/**
+ * A network namespace of a test's own, with an outside witness: what is read here comes from `ip`, never from
+ * the code under test.
+ */
+export class Lab {
+  private readonly children: ChildProcess[] = [];
+
+  private constructor(readonly name: string) {}
+
+  /** @param made false if the namespace is made by what is tested. */
+  static async open(made = true): Promise<Lab> {
+    const lab = new Lab(`tt-${randomBytes(4).toString("hex")}`);
+    if (made) {
+      await run("ip", "netns", "add", lab.name);
+      await lab.ip("link", "set", "lo", "up");
+    }
+    return lab;
+  }
+
+  ip(...args: string[]): Promise<string> {
+    return run("ip", "-n", this.name, ...args);
+  }
+
+  /** Runs a program inside. */
+  exec(...command: string[]): Promise<string> {
+    return run("ip", "netns", "exec", this.name, ...command);
+  }
+
+  async links(): Promise<WitnessedLink[]> {
+    const links = JSON.parse(await this.ip("-j", "-d", "link", "show")) as WitnessedLink[];
+    return links.filter((link) => link.ifname !== "lo");
+  }
+
+  async link(name: string): Promise<WitnessedLink | undefined> {
+    return (await this.links()).find((link) => link.ifname === name);
+  }
+
+  async mustHave(name: string): Promise<WitnessedLink> {
+    const link = await this.link(name);
+    if (!link)
+      throw new Error(`no link ${name} in ${this.name}: ${(await this.links()).map((each) => each.ifname)}`);
+    return link;
+  }
+
+  /** `address/length` of a link, without what the kernel made itself. */
+  async addresses(name: string): Promise<string[]> {
+    const [shown] = JSON.parse(await this.ip("-j", "addr", "show", "dev", name)) as {
+      addr_info: { local: string; prefixlen: number; scope: string; family: string }[];
+    }[];
+    return (shown?.addr_info ?? [])
+      .filter((address) => !(address.family === "inet6" && address.scope === "link"))
+      .map((address) => `${address.local}/${address.prefixlen}`)
+      .sort();
+  }
+
+  /**
+   * A real `socat` that holds a TUN or TAP, as root: it opens the device and attaches by the TUNSETIFF ioctl.
+   * @param mode flags of linux/if_tun.h with IFF_NO_PI.
+   */
+  async hold(name: string, mode: "tun" | "tap" = "tap"): Promise<ChildProcess> {
+    const request = Buffer.alloc(40);
+    request.write(name);
+    request.writeUInt16LE((mode === "tun" ? 1 : 2) | 0x1000, 16);
+    const child = spawn(
+      "ip",
+      [
+        "netns",
+        "exec",
+        this.name,
+        "socat",
+        `OPEN:/dev/net/tun,rdwr,ioctl-bin=0x400454ca:x${request.toString("hex")}`,
+        "EXEC:sleep 600",
+      ],
+      { stdio: "ignore" },
+    );
+    this.children.push(child);
+    await until(
+      `socat holds ${name}`,
+      async () =>
+        (await this.mustHave(name)).flags.includes("LOWER_UP") || (await holds(child.pid as number, name)),
+    );
+    return child;
+  }
+
+  /** Starts a program inside and waits until it has printed `sign`. */
+  async start(sign: string, ...command: string[]): Promise<ChildProcess> {
+    const child = spawn("ip", ["netns", "exec", this.name, ...command], { stdio: ["ignore", "pipe", "inherit"] });
+    this.children.push(child);
+    let printed = "";
+    child.stdout.on("data", (data) => {
+      printed += data;
+    });
+    await until(`${command[0]} prints ${sign}`, () => printed.includes(sign));
+    return child;
+  }
+
+  async release(child: ChildProcess): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    for (const child of this.children) await this.release(child);
+    await attempt("ip", "netns", "del", this.name);
+  }
+}
+
+async function holds(pid: number, name: string): Promise<boolean> {
+  const { output } = await attempt("sh", "-c", `grep -l '^iff:.*${name}$' /proc/${pid}/fdinfo/* 2>/dev/null`);
+  return output.trim() !== "";
+}

@@ -1,0 +1,160 @@
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { errorTable } from "../../provider/errors";
+import { loadAddon, systemFailureCode } from "../../provider/kernel/addon";
+import { openKernel } from "../../provider/kernel/open";
+import { kernelContract } from "./contract";
+import { getLinks } from "./messages";
+
+const { errno } = constants;
+const addonPath = resolve(__dirname, "../../native/build/tuntap.node");
+
+describe("the addon", () => {
+  test("is loaded once", () => {
+    expect(openKernel()).toBe(openKernel());
+  });
+
+  test("refuses arguments of the wrong type with a rejection", async () => {
+    const kernel = openKernel();
+    const wrong = (value: unknown) => value as never;
+    await expect(kernel.request(undefined, wrong("x"))).rejects.toThrow(TypeError);
+    await expect(kernel.request(undefined, [wrong("x")])).rejects.toThrow(TypeError);
+    await expect(kernel.dump(wrong(7), getLinks())).rejects.toThrow(TypeError);
+    await expect(kernel.tun(undefined, [wrong({ operation: "destroy" })])).rejects.toThrow(TypeError);
+    await expect(kernel.account(wrong("host"), "x")).rejects.toThrow(TypeError);
+    await expect(kernel.account("user", -1)).rejects.toThrow(TypeError);
+    await expect(kernel.account("user", 2 ** 32)).rejects.toThrow(TypeError);
+    await expect(kernel.account("user", 1.5)).rejects.toThrow(TypeError);
+  });
+});
+
+describe("loading the addon", () => {
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), "tuntap-addon-"));
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  const load = () => {
+    try {
+      return loadAddon([root]);
+    } catch (error) {
+      return error;
+    }
+  };
+
+  test("says what is missing, what is broken, and takes the prebuilt one", () => {
+    const prebuilt = join(root, "prebuilds", `linux-${process.arch}`, "tuntap.node");
+    expect(load()).toMatchObject({
+      code: "ADDON_MISSING",
+      message: expect.stringContaining(prebuilt),
+      remedy: errorTable.ADDON_MISSING.remedy,
+    });
+    mkdirSync(dirname(prebuilt), { recursive: true });
+    writeFileSync(prebuilt, "no addon");
+    expect(load()).toMatchObject({ code: "ADDON_MISSING", cause: expect.any(Error) });
+    rmSync(prebuilt);
+    copyFileSync(addonPath, prebuilt);
+    expect(load()).toMatchObject({ request: expect.any(Function) });
+  });
+});
+
+/** Programs that use the addon in a process of their own, as they end it or change what it sees. */
+describe("a process with the addon", () => {
+  const preamble = `
+    const addon = require(${JSON.stringify(addonPath)});
+    addon.initialize((failure) => Object.assign(new Error(failure.operation), { failure }));
+    const report = (promise) => promise.then((value) => console.log(JSON.stringify(value)),
+      (error) => console.log(JSON.stringify(error.failure)));
+    const tap = (more) => ({ operation: "create", name: "tt-tap", flags: 0x1002, persist: true, ...more });
+  `;
+  const run = async (program: string, ...wrapper: string[]) => {
+    const [command, ...rest] = [...wrapper, process.execPath, "-e", preamble + program];
+    const { exitCode, signal, stdout, stderr } = await execa(command!, rest, { reject: false });
+    expect({ exitCode, signal, stderr }).toEqual({ exitCode: 0, signal: undefined, stderr: "" });
+    return stdout;
+  };
+
+  test("stays alive for a call under way, and ends after it", async () => {
+    expect(await run(`addon.holders(undefined).then(() => console.log("done"));`)).toBe("done");
+    expect(await run("")).toBe("");
+  });
+
+  test("may exit in the middle of calls", async () => {
+    for (let i = 0; i < 10; i++) {
+      await run(`
+        for (let n = 0; n < 20; n++) addon.holders(undefined), addon.account("user", "root");
+        setTimeout(() => process.exit(0), ${i});
+      `);
+    }
+  });
+
+  test("may end workers in the middle of calls", async () => {
+    const worker = `
+      ${preamble}
+      for (let n = 0; n < 20; n++) addon.holders(undefined), addon.account("user", "root");
+      require("node:worker_threads").parentPort.postMessage("running");
+    `;
+    const program = `
+      const { Worker } = require("node:worker_threads");
+      (async () => {
+        for (let i = 0; i < 10; i++) {
+          const worker = new Worker(${JSON.stringify(worker)}, { eval: true });
+          await new Promise((resolve) => worker.once("message", resolve));
+          await worker.terminate();
+        }
+        console.log((await addon.account("user", 0)).name);
+      })();
+    `;
+    expect(await run(program)).toBe("root");
+  });
+
+  test("that may not, is told so by errno and operation", async () => {
+    const drop = "process.setgroups([]); process.setgid(65534); process.setuid(65534);";
+    const failure = async (program: string) => JSON.parse(await run(`${drop} ${program}`));
+    const entering = await failure(`report(addon.addNamespace("tt-forbidden"));`);
+    expect([errno.EPERM, errno.EACCES]).toContain(entering.errno);
+    expect(systemFailureCode(entering)).toBe("PERMISSION_DENIED");
+    expect(existsSync("/run/netns/tt-forbidden")).toBe(false);
+    const [creating] = await failure("report(addon.tun(undefined, [tap()]));");
+    expect([errno.EPERM, errno.EACCES]).toContain(creating.errno);
+    const [changing] = await failure(
+      `const b = Buffer.alloc(32); b[0] = 32; b[4] = 17; b[20] = 1; report(addon.request(undefined, [b]));`,
+    );
+    expect(changing.errno).toBe(errno.EPERM);
+  });
+
+  test.each([
+    ["without the node /dev/net/tun", ":", errno.ENOENT, "TUN_NODE_MISSING"],
+    ["without a driver behind it", "mknod /dev/net/tun c 10 251", errno.ENODEV, "TUN_MODULE_MISSING"],
+  ])("%s is told so", async (_what, prepare, number, code) => {
+    const script = `mount -t tmpfs none /dev/net && ${prepare} && exec "$@"`;
+    const wrapper = ["unshare", "--mount", "--net", "sh", "-c", script, "sh"];
+    const [result] = JSON.parse(await run("report(addon.tun(undefined, [tap()]));", ...wrapper));
+    expect(result).toEqual({ errno: number, step: "open" });
+    expect(systemFailureCode({ errno: result.errno, operation: result.step })).toBe(code);
+  });
+});
+
+test.each([
+  [errno.ENOENT, "open", "/dev/net/tun", "TUN_NODE_MISSING"],
+  [errno.ENXIO, "open", "/dev/net/tun", "TUN_MODULE_MISSING"],
+  [errno.EACCES, "open", "/dev/net/tun", "PERMISSION_DENIED"],
+  [errno.ENODEV, "TUNSETIFF", undefined, "KERNEL_REFUSED"],
+  [errno.ENOENT, "open", "/run/netns/blue", "NAMESPACE_MISSING"],
+  [errno.EINVAL, "setns", "/run/netns/blue", "NAMESPACE_MISSING"],
+  [errno.ENOENT, "open", "/proc/sys/net/x", "KERNEL_REFUSED"],
+  [errno.EPERM, "setns", "/run/netns/blue", "PERMISSION_DENIED"],
+  [errno.EINVAL, "namespace name", "../x", "INVALID_INPUT"],
+  [errno.ENOBUFS, "recvfrom", undefined, "RECEIVE_OVERFLOW"],
+  [errno.ENOMEM, "TUNSETIFF", undefined, "OUT_OF_MEMORY"],
+  [errno.EBUSY, "TUNSETIFF", undefined, "KERNEL_REFUSED"],
+] as const)("errno %i of %s %s is %s", (number, operation, path, code) => {
+  expect(systemFailureCode({ errno: number, operation, path })).toBe(code);
+});
+
+// Last, as the kernel takes its time to clean up after it, which delays whoever makes a namespace.
+kernelContract("the addon", openKernel);

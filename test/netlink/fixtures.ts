@@ -1,0 +1,34 @@
+/** The captures that capture.ts made. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { RTM, splitMessages } from "../../provider/netlink/message";
+
+function captured(name: string) {
+  return JSON.parse(readFileSync(join(__dirname, "../fixtures/netlink", name), "utf8")).captured;
+}
+
+/** What `ip` sent, by command. */
+export const requests = new Map<string, Buffer[]>(
+  captured("requests.json").map(({ command, messages }: { command: string; messages: string[] }) => [
+    command,
+    messages.map((hex) => Buffer.from(hex, "hex")),
+  ]),
+);
+
+const replies: { received: string[]; shown: Record<string, unknown>[] } = captured("replies.json");
+const received = replies.received.flatMap((hex) => [...splitMessages(Buffer.from(hex, "hex"))]);
+
+/** One dump of links and one of addresses. */
+export const linkMessages = received.filter((message) => message.readUInt16LE(4) === RTM.NEWLINK);
+export const addressMessages = received.filter((message) => message.readUInt16LE(4) === RTM.NEWADDR);
+
+/** What `ip -N -j -d addr show` made of the same bytes. */
+export const shown = replies.shown;
+
+/** A message with its sequence and port set to 0, and without what was sent after its end. */
+export function anonymous(message: Buffer): Buffer {
+  const copy = Buffer.from(message.subarray(0, message.readUInt32LE(0)));
+  copy.fill(0, 8, 16);
+  return copy;
+}
