@@ -1,7 +1,8 @@
 /** One run of the engine: a plan, or its application. */
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 import { messageOf } from "./failure";
-import type { Plan } from "./plan";
+import type { Diagnostic, Plan } from "./plan";
+import { shortenStack } from "./program";
 import { followProgress } from "./render/progress";
 import { explain, type Session } from "./session";
 import { watchSignals } from "./signals";
@@ -65,24 +66,22 @@ async function callEngine(
   else await stack.up({ ...applied, refresh: true });
 }
 
-/** The engine says that it failed; this finds out why, and leaves the saying out where the reason is known. */
+/** The engine says that it failed; this finds out why, and leaves out what only repeats the reason. */
 function addCause(
   session: Session,
   plan: Plan,
   error: unknown,
   interrupted: NodeJS.Signals | undefined,
 ): void {
-  for (const message of session.programErrors) plan.diagnose({ severity: "error", message });
-  const program = session.programErrors.length > 0;
-  session.programErrors.length = 0;
-  const kept = plan.diagnostics.filter(
-    (one) => !isEcho(one.message) && !(program && isProgramEcho(one.message)),
-  );
-  if (kept.some((one) => one.severity === "error")) {
-    plan.diagnostics.splice(0, plan.diagnostics.length, ...kept);
-    return;
-  }
-  plan.diagnostics.splice(0, plan.diagnostics.length, ...kept);
+  const thrown = session.programErrors.splice(0);
+  const raw = new Set(thrown.map((one) => one.text));
+  const kept = plan.diagnostics
+    .filter((one) => !(one.severity === "error" && !one.urn && (isEcho(one.message) || raw.has(one.message))))
+    .map((one) => (one.severity === "error" ? { ...one, message: shortenStack(one.message) } : one));
+  plan.diagnostics.length = 0;
+  for (const one of kept) if (!repeats(one, kept)) plan.diagnose(one);
+  for (const { located } of thrown) plan.diagnose({ severity: "error", message: located });
+  if (plan.diagnostics.some((one) => one.severity === "error")) return;
   if (interrupted) plan.diagnose({ severity: "error", message: `interrupted by ${interrupted}` });
   else
     for (const message of reasons(error))
@@ -93,8 +92,13 @@ function isEcho(message: string): boolean {
   return /^(update|preview|refresh|destroy) (failed|canceled|cancelled)$/.test(message);
 }
 
-function isProgramEcho(message: string): boolean {
-  return /inline program|Unhandled exception|an unhandled error occurred/.test(message);
+/** The node runtime reports an exception twice: where it was, and once more as its bare text. */
+function repeats(one: Diagnostic, all: readonly Diagnostic[]): boolean {
+  if (one.severity !== "error" || one.urn) return false;
+  if (one.message.startsWith("One or more errors occurred")) return all.length > 1;
+  return all.some(
+    (other) => other !== one && other.message.startsWith("Unhandled") && other.message.includes(one.message),
+  );
 }
 
 /** The lines that the engine marks as errors, without its display of the run. */

@@ -5,7 +5,14 @@
 import { createRequire } from "node:module";
 import { dirname, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { messageOf } from "./failure";
 import { type Entry, findEntry, type Project } from "./project";
+
+/** What the program threw: as the engine repeats it, and with the line of the user's code. */
+export interface ProgramError {
+  text: string;
+  located: string;
+}
 
 const ownFolder = __dirname + sep;
 let typescriptReady = false;
@@ -22,7 +29,7 @@ export function resolveForProgram(project: Project, id: string): string {
 }
 
 /** Runs the program once, in its own folder, and gives its outputs. */
-export async function runProgram(project: Project, onError: (located: string) => void): Promise<object> {
+export async function runProgram(project: Project, onError: (error: ProgramError) => void): Promise<object> {
   const entry = findEntry(project);
   const before = process.cwd();
   process.chdir(entry.folder);
@@ -31,7 +38,7 @@ export async function runProgram(project: Project, onError: (located: string) =>
     const value = typeof exported === "function" ? await exported() : await exported;
     return value && typeof value === "object" ? { ...value } : {};
   } catch (error) {
-    onError(locate(error));
+    onError({ text: messageOf(error), located: locate(error) });
     throw error;
   } finally {
     process.chdir(before);
@@ -83,14 +90,28 @@ function forgetProgram(): void {
 /** The error with the line of the user's own code that it comes from. */
 export function locate(error: unknown): string {
   if (!(error instanceof Error)) return `the program failed: ${String(error)}`;
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  const own = frames.map(frameFile).find((at) => at && isUsers(at));
   const text = error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
+  const own = ownFrame(error.stack ?? "");
   return own ? `${text}\n    at ${own}` : text;
 }
 
+/** A message with a whole stack in it, with the one frame of the user's code instead. */
+export function shortenStack(message: string): string {
+  const lines = message.split("\n");
+  const first = lines.findIndex((line) => /^\s+at /.test(line));
+  if (first < 1) return message;
+  const own = ownFrame(lines.slice(first).join("\n"));
+  const text = lines.slice(0, first).join("\n");
+  return own ? `${text}\n    at ${own}` : text;
+}
+
+function ownFrame(stack: string): string | undefined {
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+  return frames.map(frameFile).find((at) => at && isUsers(at));
+}
+
 function frameFile(frame: string): string | undefined {
-  const place = /\(?((?:file:\/\/|\/)[^()]*?:\d+:\d+)\)?$/.exec(frame)?.[1];
+  const place = /(?:at |async |\()((?:file:\/\/)?\/[^()]*?:\d+:\d+)\)?$/.exec(frame)?.[1];
   if (!place) return undefined;
   const clean = place.replace(/\?[^:]*/, "");
   const position = /:\d+:\d+$/.exec(clean)?.[0] ?? "";

@@ -3,10 +3,9 @@ import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { type AutomationCopy, asCommand, type Engine, findEngine } from "./engine";
-import { Failure } from "./failure";
 import { clearDeadLocks, hasPendingCreates } from "./lock";
 import type { RunOptions } from "./options";
-import { resolveForProgram, runProgram } from "./program";
+import { type ProgramError, resolveForProgram, runProgram } from "./program";
 import { findEntry, findProject, type Project } from "./project";
 import { openSettings, parseConfig, type Settings } from "./settings";
 import { fileUrl, giveBackState, openState, type State } from "./state";
@@ -21,7 +20,7 @@ export interface Session {
   settings: Settings;
   stack: Automation.Stack;
   /** What the program threw, with the line of the user's code. */
-  programErrors: string[];
+  programErrors: ProgramError[];
   close(): void;
 }
 
@@ -48,8 +47,8 @@ export async function openSession(
     const settings = openSettings(project, state, options.stack, options.config);
     if (needs.lock) clearLocks(project, state, options.stack, terminal);
     const automation = loadAutomation(project);
-    const programErrors: string[] = [];
-    const program = () => runProgram(project, (located) => programErrors.push(located));
+    const programErrors: ProgramError[] = [];
+    const program = () => runProgram(project, (error) => programErrors.push(error));
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,
       pulumiCommand: asCommand(automation, engine),
@@ -160,8 +159,4 @@ export function explain(session: Pick<Session, "settings" | "state">, text: stri
     ? `${settings.committed} holds secrets that were encrypted with another passphrase`
     : `the secrets of the state in ${state.backend.url} were encrypted with another passphrase`;
   return `${cause}; set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to that one (${text})`;
-}
-
-export function failureOf(session: Pick<Session, "settings" | "state">, text: string): Failure {
-  return new Failure(explain(session, text));
 }

@@ -37,8 +37,9 @@ export async function work(command: Command, session: Session, began: number): P
   const kind = command === "refresh" ? "refresh" : "run";
   const planned = new Plan(kind);
   const planning = await perform(session, command, "plan", planned);
-  showPlan(command, planned, session);
+  showPlan(planned, session);
   if (!planning.succeeded) return fail(planned, planning, terminal, "nothing was changed");
+  showSummary(command, planned, session);
   const changed = planned.changed();
   if (options.expectNoChanges && changed) {
     const message = `changes where none were expected: ${countChanges(planned.changes(), "planned")}`;
@@ -74,12 +75,16 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
   return resultOf(applied, exitCode.done);
 }
 
-function showPlan(command: Command, plan: Plan, session: Session): void {
+function showPlan(plan: Plan, session: Session): void {
   const { terminal, options } = session;
   for (const line of renderPlan(plan, terminal, options.diff)) terminal.say(line);
   for (const message of groupByResource(plan.diagnostics).get("") ?? [])
     terminal.say(`  ${renderMessage(message, terminal)}`);
   showOrphans(plan, terminal);
+}
+
+function showSummary(command: Command, plan: Plan, session: Session): void {
+  const { terminal, options } = session;
   const summary = countChanges(plan.changes(), "planned");
   const what = plan.changed() ? summary : `nothing changes (${summary})`;
   terminal.say(

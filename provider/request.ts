@@ -48,7 +48,9 @@ export function targetOf(
 ): Target {
   // Where another name or namespace means another object, the recorded one is looked for.
   const place = (input: string) =>
-    (recorded && kind.inputs[input]?.change === "replace" ? recorded[input] : inputs[input]) as string | undefined;
+    (recorded && kind.inputs[input]?.change === "replace" ? recorded[input] : inputs[input]) as
+      | string
+      | undefined;
   const name = place("name") as string;
   const { logicalName } = parseUrn(identity.urn);
   const shortened = name !== logicalName && name === defaultName(kind, identity);

@@ -1,5 +1,5 @@
 import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
-import { closest, distance } from "fastest-levenshtein";
+import { distance } from "fastest-levenshtein";
 import type { InputSchema, Inputs, Kind, Problem } from "./kinds/kind";
 import { cidrProblem, ipv4Problem, netmaskProblem } from "./kinds/parts/addresses";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
@@ -97,8 +97,9 @@ function explain(kind: Kind, error: ErrorObject): Problem {
 
 function explainUnknown(kind: Kind, property: string): Problem {
   const names = Object.keys(kind.inputs);
-  const candidate = closest(property, names);
-  const near = distance(property.toLowerCase(), candidate.toLowerCase()) <= Math.max(2, property.length / 3);
+  const difference = (name: string) => distance(property.toLowerCase(), name.toLowerCase());
+  const candidate = names.reduce((best, name) => (difference(name) < difference(best) ? name : best));
+  const near = difference(candidate) <= Math.max(2, property.length / 3);
   const advice = near
     ? `did you mean \`${candidate}\`?`
     : `it has ${names.map((name) => `\`${name}\``).join(", ")}`;

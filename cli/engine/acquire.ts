@@ -19,7 +19,7 @@ import { type Finished, runProcess } from "./process";
 import { atLeast, engineVersion, findVersion, minimumGo } from "./version";
 
 const installer = "https://get.pulumi.com/install.sh";
-const module = "github.com/pulumi/pulumi";
+const goModule = "github.com/pulumi/pulumi";
 
 /** The official download, through the Automation API. On a network that cannot reach it this ends at once. */
 export async function installOfficial(terminal: Terminal): Promise<Search> {
@@ -63,14 +63,14 @@ async function build(go: string, root: string, onStderr: (text: string) => void)
   cpSync(moduleFolder(), source, { recursive: true });
   giveBack(root);
   const options = { cwd: source, onStderr, ...asInvoker() };
-  const flags = `-s -w -X ${module}/sdk/v3/go/common/version.Version=v${engineVersion}`;
+  const flags = `-s -w -X ${goModule}/sdk/v3/go/common/version.Version=v${engineVersion}`;
   const output = join(root, "bin", "pulumi");
-  const target = `${module}/pkg/v3/cmd/pulumi`;
+  const target = `${goModule}/pkg/v3/cmd/pulumi`;
   mustSucceed(
     "go build",
     await runProcess(go, ["build", "-trimpath", "-ldflags", flags, "-o", output, target], options),
   );
-  const list = await runProcess(go, ["list", "-m", "-f", "{{.Dir}}", `${module}/sdk/v3`], options);
+  const list = await runProcess(go, ["list", "-m", "-f", "{{.Dir}}", `${goModule}/sdk/v3`], options);
   mustSucceed("go list", list);
   copyFileSync(join(list.stdout.trim(), "nodejs", "dist", launcher), join(root, "bin", launcher));
   rmSync(source, { recursive: true });

@@ -49,8 +49,8 @@ interface Urn {
 }
 
 /**
- * `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`. The kind is the last word of the type, so that a link keeps
- * its lease when it moves from one face of the provider to the other.
+ * `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`. The kind is the last word of the type, and parents of this
+ * package are named alike, so that a link keeps its lease when it moves from one face of the provider to the other.
  */
 export function parseUrn(urn: string): Urn {
   const [head = "", project = "", types = "", ...name] = urn.split("::");
@@ -59,7 +59,9 @@ export function parseUrn(urn: string): Urn {
   return {
     stack: head.slice("urn:pulumi:".length),
     project,
-    parents: chain.join("$"),
+    parents: chain
+      .map((parent) => parent.replace(/^pulumi-nodejs:dynamic\/tuntap:/, "tuntap:index:"))
+      .join("$"),
     kind: type.slice(type.lastIndexOf(":") + 1),
     logicalName: name.join("::"),
   };

@@ -14,16 +14,7 @@ import {
 } from "../host/links";
 import { freeName, renameLink } from "../host/names";
 import { refusal } from "../host/refusals";
-import type {
-  InputSchema,
-  Inputs,
-  Kind,
-  Problem,
-  Property,
-  Sighting,
-  Target,
-  Verdict,
-} from "./kind";
+import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target, Verdict } from "./kind";
 import {
   addressInputs,
   addressProperty,

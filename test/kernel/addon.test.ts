@@ -1,11 +1,11 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { errorTable } from "../../provider/errors";
 import { loadAddon, systemFailureCode } from "../../provider/kernel/addon";
 import { openKernel } from "../../provider/kernel/open";
+import { attempt } from "../harness/shell";
 import { kernelContract } from "./contract";
 import { getLinks } from "./messages";
 
@@ -73,9 +73,9 @@ describe("a process with the addon", () => {
   `;
   const run = async (program: string, ...wrapper: string[]) => {
     const [command, ...rest] = [...wrapper, process.execPath, "-e", preamble + program];
-    const { exitCode, signal, stdout, stderr } = await execa(command!, rest, { reject: false });
-    expect({ exitCode, signal, stderr }).toEqual({ exitCode: 0, signal: undefined, stderr: "" });
-    return stdout;
+    const { code, output } = await attempt(command!, ...rest);
+    expect({ code, output }).toEqual({ code: 0, output: expect.anything() });
+    return output.trim();
   };
 
   test("stays alive for a call under way, and ends after it", async () => {

@@ -112,7 +112,7 @@ export function cidrProblem(text: string): string | undefined {
 
 /** Why a value is no netmask; undefined if it is one. */
 export function netmaskProblem(value: string | number): string | undefined {
-  if (typeof value === "number" || /^\d+$/.test(value)) {
+  if (typeof value === "number" || /^\d{1,2}$/.test(value)) {
     return Number(value) >= 0 && Number(value) <= 32 ? undefined : "is no prefix length from 0 to 32";
   }
   return prefixLengthOf(value) === undefined
@@ -126,8 +126,7 @@ function unusable(address: string): string | undefined {
   if (!address.includes(":") && (first === 0 || (first >= 224 && first <= 239))) {
     return "is not an address of one interface (0.0.0.0/8 and 224.0.0.0/4 are not); choose another";
   }
-  if (address === "::" || address.startsWith("ff"))
-    return "is not an address of one interface; choose another";
+  if (address === "::" || /^ff..:/.test(address)) return "is not an address of one interface; choose another";
   return undefined;
 }
 
@@ -198,7 +197,10 @@ function addressMessages({
 }: Difference<WithAddresses, ObservedAddresses, Cidr[]>): Write[] {
   const { ifindex, hasBroadcast, addresses } = observed;
   const wanted = desired.addresses?.all ?? [];
-  const add = (cidr: Cidr): Write => ({ bytes: addAddress(ifindex, cidr, hasBroadcast), what: `address ${cidr}` });
+  const add = (cidr: Cidr): Write => ({
+    bytes: addAddress(ifindex, cidr, hasBroadcast),
+    what: `address ${cidr}`,
+  });
   const surplus = addresses.filter(({ cidr }) => is.includes(cidr) && !wanted.includes(cidr));
   const missing = wanted.filter((cidr) => !is.includes(cidr));
   // With the first IPv4 address of a subnet the kernel takes the others of it away too (unless

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Lab } from "../harness/lab";
+import { type Declared, Workspace, messages } from "../harness/workspace";
+
+/** One program taken through its life: made, unchanged, changed live, replaced, taken down. */
+let lab: Lab;
+let other: Lab;
+let workspace: Workspace;
+
+beforeAll(async () => {
+  lab = await Lab.open(false);
+  other = await Lab.open();
+  workspace = new Workspace();
+});
+afterAll(async () => {
+  workspace.close();
+  await lab.close();
+  await other.close();
+});
+
+const inLab = { namespace: { $ref: "lab.name" } };
+const base: Record<string, Record<string, unknown>> = {
+  mtu0: { owner: 1, mtu: 1400 },
+  updown0: { owner: 1 },
+  owner0: { owner: "nobody" },
+  group0: { owner: 1, group: "daemon" },
+  addr0: { mode: "tun", owner: 1, address: "192.0.2.1", netmask: "255.255.255.0" },
+  mask0: { owner: 1, address: "198.51.100.1", netmask: 24 },
+  more0: { owner: 1, addresses: ["2001:db8::1/64", "203.0.113.1/24"] },
+  name0: { owner: 1, name: "before0" },
+  mode0: { owner: 1, address: "192.0.2.65/26" },
+  noowner0: { owner: 1, group: 1 },
+  nogroup0: { owner: 1, group: 1 },
+  move0: { owner: 1, mtu: 1300 },
+};
+
+function program(changes: Record<string, Record<string, unknown>> = {}, namespace: Record<string, unknown> = {}): Declared[] {
+  return [
+    { kind: "Namespace", name: "lab", args: { name: lab.name, ...namespace } },
+    ...Object.entries(base).map(([name, args]): Declared => ({
+      kind: "TunInterface",
+      name,
+      args: { ...inLab, ...args, ...changes[name] },
+    })),
+  ];
+}
+
+const live = {
+  mtu0: { mtu: 9000 },
+  updown0: { up: false },
+  owner0: { owner: "daemon" },
+  group0: { group: 12 },
+  addr0: { address: "192.0.2.2" },
+  mask0: { netmask: "255.255.255.128" },
+  more0: { addresses: ["2001:db8::2/64"] },
+  name0: { name: "after0" },
+};
+
+test("create: everything is there, as ip sees it", async () => {
+  workspace.declare(...program());
+  const report = await workspace.succeed("up");
+  expect(report.changes).toEqual({ create: 13, update: 0, delete: 0, replace: 0, same: 0 });
+  const links = await lab.links();
+  expect(links.map((link) => link.ifname).sort()).toEqual(
+    [...Object.keys(base).filter((name) => name !== "name0"), "before0"].sort(),
+  );
+  expect(links.every((link) => link.linkinfo?.info_data?.persist && link.altnames?.[0]?.startsWith("tuntap-0-"))).toBe(true);
+  expect((await lab.mustHave("addr0")).linkinfo?.info_data?.type).toBe("tun");
+  expect(await lab.addresses("more0")).toEqual(["2001:db8::1/64", "203.0.113.1/24"]);
+});
+
+test("no-op: a second up and a preview find nothing to do", async () => {
+  const report = await workspace.succeed("up", "--expect-no-changes");
+  expect(report.changes).toEqual({ create: 0, update: 0, delete: 0, replace: 0, same: 13 });
+  expect(messages(report)).toBe("");
+});
+
+test("live changes: every one an update, on the same devices", async () => {
+  const before = new Map((await lab.links()).map((link) => [link.altnames?.[0], link.ifindex]));
+  workspace.declare(...program(live, { loopbackUp: false }));
+  const report = await workspace.succeed("up");
+  expect(report.changes).toMatchObject({ create: 0, update: 9, delete: 0, replace: 0 });
+  expect(new Map((await lab.links()).map((link) => [link.altnames?.[0], link.ifindex]))).toEqual(before);
+  expect((await lab.mustHave("mtu0")).mtu).toBe(9000);
+  expect((await lab.mustHave("updown0")).flags).not.toContain("UP");
+  expect((await lab.mustHave("owner0")).linkinfo?.info_data?.user).toBe("daemon");
+  expect((await lab.mustHave("group0")).linkinfo?.info_data?.group).toBe("man");
+  expect(await lab.addresses("addr0")).toEqual(["192.0.2.2/24"]);
+  expect(await lab.addresses("mask0")).toEqual(["198.51.100.1/25"]);
+  expect(await lab.addresses("more0")).toEqual(["2001:db8::2/64"]);
+  expect(await lab.link("after0")).toBeDefined();
+  expect(await lab.link("before0")).toBeUndefined();
+  expect(await lab.ip("link", "show", "lo")).not.toMatch(/[<,]UP[,>]/);
+});
+
+test("replaces: what only a new device can have", async () => {
+  workspace.declare(
+    ...program(
+      {
+        ...live,
+        mode0: { mode: "tun" },
+        noowner0: { owner: -1 },
+        nogroup0: { group: -1 },
+        move0: { namespace: other.name },
+      },
+      { loopbackUp: false },
+    ),
+  );
+  const report = await workspace.succeed("up");
+  expect(report.changes).toMatchObject({ create: 0, update: 0, delete: 0, replace: 4 });
+  expect((await lab.mustHave("mode0")).linkinfo?.info_data?.type).toBe("tun");
+  expect(await lab.addresses("mode0")).toEqual(["192.0.2.65/26"]);
+  expect((await lab.mustHave("noowner0")).linkinfo?.info_data?.user).toBeUndefined();
+  expect((await lab.mustHave("nogroup0")).linkinfo?.info_data?.group).toBeUndefined();
+  expect(await lab.link("move0")).toBeUndefined();
+  expect((await other.mustHave("move0")).mtu).toBe(1300);
+});
+
+test("removing a resource from the program removes its device, and no other", async () => {
+  workspace.declare(...program().filter(({ name }) => name === "lab" || name === "mtu0"));
+  await lab.ip("link", "add", "br0", "type", "bridge");
+  const report = await workspace.succeed("up");
+  expect(report.changes).toMatchObject({ delete: 11 });
+  expect((await lab.links()).map((link) => link.ifname).sort()).toEqual(["br0", "mtu0"]);
+  expect(await other.links()).toEqual([]);
+  await lab.ip("link", "del", "br0");
+});
+
+test("down leaves nothing", async () => {
+  const report = await workspace.succeed("down");
+  expect(report.changes).toMatchObject({ delete: 2 });
+  await expect(lab.ip("link", "show")).rejects.toThrow(/No such file|Cannot open network namespace/);
+});

@@ -1,0 +1,133 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const repository = resolve(__dirname, "../..");
+
+/** A resource of a program, as data: `{ $ref: "lab.name" }` is an output, `{ $secret: value }` a secret. */
+export interface Declared {
+  kind: "TunInterface" | "Namespace";
+  name: string;
+  args?: Record<string, unknown>;
+  options?: { protect?: boolean };
+}
+
+/** What `tuntap --json` prints. */
+export interface Report {
+  command: string;
+  stack: string;
+  result: "succeeded" | "failed";
+  changes: Record<"create" | "update" | "delete" | "replace" | "same", number>;
+  outputs: Record<string, unknown>;
+  diagnostics: { severity: string; message: string; urn?: string }[];
+  durationMs: number;
+}
+
+export interface Finished {
+  code: number | null;
+  report: Report;
+  stdout: string;
+  stderr: string;
+}
+
+const program = `import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import * as tuntap from "pulumi-tuntap";
+
+const made: Record<string, any> = {};
+const value = (given: any): any => {
+  if (given === null || typeof given !== "object") return given;
+  if (Array.isArray(given)) return given.map(value);
+  if ("$secret" in given) return pulumi.secret(given.$secret);
+  const [name, output] = given.$ref.split(".");
+  return made[name][output];
+};
+for (const { kind, name, args, options } of JSON.parse(readFileSync("spec.json", "utf8"))) {
+  const inputs = Object.fromEntries(Object.entries(args ?? {}).map(([key, given]) => [key, value(given)]));
+  made[name] = new (tuntap as any)[kind](name, inputs, options);
+}
+`;
+
+/**
+ * A user's folder with a program in it, outside the repository, and the built package installed by links. The
+ * commands that are run there are the package's own, with the real engine behind them.
+ */
+export class Workspace {
+  readonly folder = mkdtempSync(join(tmpdir(), "tuntap-test-"));
+
+  constructor(project = "test", source = program) {
+    writeFileSync(join(this.folder, "Pulumi.yaml"), `name: ${project}\nruntime: nodejs\n`);
+    writeFileSync(join(this.folder, "index.ts"), source);
+    const modules = join(this.folder, "node_modules");
+    mkdirSync(modules);
+    symlinkSync(repository, join(modules, "pulumi-tuntap"));
+    symlinkSync(join(repository, "node_modules", "@pulumi"), join(modules, "@pulumi"));
+    this.declare();
+  }
+
+  declare(...resources: Declared[]): void {
+    writeFileSync(join(this.folder, "spec.json"), JSON.stringify(resources));
+  }
+
+  /** Runs `tuntap COMMAND FOLDER --json` with `--yes` where it is needed. */
+  async run(command: "preview" | "up" | "refresh" | "down", ...flags: string[]): Promise<Finished> {
+    return this.start(command, ...flags).finished;
+  }
+
+  /** Runs a command that must succeed. */
+  async succeed(command: "preview" | "up" | "refresh" | "down", ...flags: string[]): Promise<Report> {
+    const { code, report, stderr } = await this.run(command, ...flags);
+    if (code !== 0) throw new Error(`tuntap ${command} ended with ${code}:\n${JSON.stringify(report, null, 1)}\n${stderr}`);
+    return report;
+  }
+
+  start(command: "preview" | "up" | "refresh" | "down", ...flags: string[]) {
+    const yes = command === "preview" ? [] : ["--yes"];
+    const child = spawn(
+      process.execPath,
+      [join(repository, "dist", "cli", "main.js"), command, this.folder, "--json", ...yes, ...flags],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...this.environment }, detached: true },
+    );
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (data) => {
+      stdout += data;
+    });
+    child.stderr.on("data", (data) => {
+      stderr += data;
+    });
+    const finished = new Promise<Finished>((resolve, reject) => {
+      child.once("close", (code) => {
+        try {
+          resolve({ code, report: stdout.trim() === "" ? emptyReport : JSON.parse(stdout), stdout, stderr });
+        } catch (error) {
+          reject(new Error(`no JSON on stdout: ${stdout}\n${stderr}`, { cause: error }));
+        }
+      });
+    });
+    return { child, finished };
+  }
+
+  /** Extra environment of the commands. */
+  environment: Record<string, string> = {};
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const emptyReport: Report = {
+  command: "",
+  stack: "",
+  result: "failed",
+  changes: { create: 0, update: 0, delete: 0, replace: 0, same: 0 },
+  outputs: {},
+  diagnostics: [],
+  durationMs: 0,
+};
+
+/** Messages of a report's diagnostics, one line each. */
+export function messages(report: Report): string {
+  return report.diagnostics.map(({ severity, message }) => `${severity}: ${message}`).join("\n");
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { kinds } from "../../provider/kinds";
+import { errorsPage } from "./errors-page";
+import { type PackageFacts, packageSchema } from "./package-schema";
+import { referencePage } from "./reference";
+import { sdkClass, sdkIndex } from "./sdk";
+import { fileName } from "./shape";
+
+export const root = join(__dirname, "..", "..");
+
+/** Folders in which every file is generated, so that any other file there is a left-over. */
+export const generatedFolders = ["sdk/resources", "docs/reference"];
+
+/** Everything that is generated: path from the repository's root, and text. */
+export function artefacts(): Map<string, string> {
+  const all = Object.values(kinds);
+  const facts = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as PackageFacts;
+  const files = new Map<string, string>();
+  for (const kind of all) {
+    files.set(`sdk/resources/${fileName(kind)}.ts`, sdkClass(kind));
+    files.set(`docs/reference/${fileName(kind)}.md`, referencePage(kind));
+  }
+  files.set("sdk/resources/index.ts", sdkIndex(all));
+  files.set("schema.json", packageSchema(all, facts));
+  files.set("docs/errors.md", errorsPage());
+  return files;
+}
