@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { asCommand, findEngine } from "./engine";
 import { type ExitCode, exitCode, Failure } from "./failure";
 import { findLocks, type Lock, removeLock } from "./lock";
+import { shortName } from "./options";
 import { findProject, type Project } from "./project";
 import { loadAutomation } from "./session";
 import { giveBackState, openState, type State } from "./state";
@@ -15,11 +16,11 @@ export async function cancelRun(folder: string, stack: string): Promise<ExitCode
   const project = findProject(folder);
   const state = openState(project);
   try {
-    if (state.backend.folder) await cancelInFolder(state.backend.folder, project, stack, terminal);
+    if (state.backend.folder) await cancelInFolder(state.backend.folder, project, shortName(stack), terminal);
     else await cancelInService(project, state, stack, terminal);
     return exitCode.done;
   } finally {
-    giveBackState(project, state, stack);
+    giveBackState(project, state, shortName(stack));
   }
 }
 

@@ -27,6 +27,11 @@ export function withRunOptions(command: Command): Command {
     .option("--json", "print one JSON object", false);
 }
 
+/** `org/project/dev` is dev where files are named after it. */
+export function shortName(stack: string): string {
+  return stack.split("/").at(-1) ?? stack;
+}
+
 function collect(value: string, before: string[]): string[] {
   if (value.indexOf("=") < 1) throw new InvalidArgumentError("expected key=value");
   return [...before, value];
@@ -38,6 +43,7 @@ function positive(value: string): number {
 }
 
 function stackName(value: string): string {
-  if (!/^[\w.-]+(\/[\w.-]+){0,2}$/.test(value)) throw new InvalidArgumentError("letters, digits, - _ . only");
+  if (!/^\w[\w.-]*(\/\w[\w.-]*){0,2}$/.test(value))
+    throw new InvalidArgumentError("letters, digits, - _ . only");
   return value;
 }

@@ -1,10 +1,10 @@
 /** One run of the engine: a plan, or its application. */
 import type { EngineEvent } from "@pulumi/pulumi/automation";
-import { messageOf } from "./failure";
+import { explain, isEcho, reasons } from "./complaint";
 import type { Diagnostic, Plan } from "./plan";
-import { shortenStack } from "./program";
+import { type ProgramError, shortenStack } from "./program";
 import { followProgress } from "./render/progress";
-import { explain, type Session } from "./session";
+import type { Session } from "./session";
 import { watchSignals } from "./signals";
 
 export type Command = "preview" | "up" | "refresh" | "down";
@@ -74,9 +74,10 @@ function addCause(
   interrupted: NodeJS.Signals | undefined,
 ): void {
   const thrown = session.programErrors.splice(0);
-  const raw = new Set(thrown.map((one) => one.text));
   const kept = plan.diagnostics
-    .filter((one) => !(one.severity === "error" && !one.urn && (isEcho(one.message) || raw.has(one.message))))
+    .filter(
+      (one) => one.severity !== "error" || one.urn || !(isEcho(one.message) || isThrown(one.message, thrown)),
+    )
     .map((one) => (one.severity === "error" ? { ...one, message: shortenStack(one.message) } : one));
   plan.diagnostics.length = 0;
   for (const one of kept) if (!repeats(one, kept)) plan.diagnose(one);
@@ -88,8 +89,9 @@ function addCause(
       plan.diagnose({ severity: "error", message: explain(session, message) });
 }
 
-function isEcho(message: string): boolean {
-  return /^(update|preview|refresh|destroy) (failed|canceled|cancelled)$/.test(message);
+function isThrown(message: string, thrown: readonly ProgramError[]): boolean {
+  const unhandled = message.startsWith("Unhandled exception");
+  return thrown.some(({ text }) => message === text || (unhandled && message.includes(text)));
 }
 
 /** The node runtime reports an exception twice: where it was, and once more as its bare text. */
@@ -99,13 +101,4 @@ function repeats(one: Diagnostic, all: readonly Diagnostic[]): boolean {
   return all.some(
     (other) => other !== one && other.message.startsWith("Unhandled") && other.message.includes(one.message),
   );
-}
-
-/** The lines that the engine marks as errors, without its display of the run. */
-function reasons(error: unknown): string[] {
-  const text = (error as { commandResult?: { stderr?: string } }).commandResult?.stderr ?? messageOf(error);
-  const marked = [...text.matchAll(/^\s*error: (.*)$/gm)]
-    .map((match) => match[1] ?? "")
-    .filter((line) => !isEcho(line));
-  return marked.length ? [...new Set(marked)] : [text.split("\n")[0] ?? text];
 }

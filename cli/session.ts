@@ -2,13 +2,14 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
+import { complain } from "./complaint";
 import { type AutomationCopy, asCommand, type Engine, findEngine } from "./engine";
 import { clearDeadLocks, hasPendingCreates } from "./lock";
-import type { RunOptions } from "./options";
+import { type RunOptions, shortName } from "./options";
 import { type ProgramError, resolveForProgram, runProgram } from "./program";
 import { findEntry, findProject, type Project } from "./project";
 import { openSettings, parseConfig, type Settings } from "./settings";
-import { fileUrl, giveBackState, openState, type State } from "./state";
+import { giveBackState, openState, type State } from "./state";
 import type { Terminal } from "./terminal";
 
 export interface Session {
@@ -41,7 +42,7 @@ export async function openSession(
   const config = options.config.map((pair) => parseConfig(project.name, pair));
   const engine = await findEngine(terminal);
   const state = openState(project);
-  const close = () => giveBackState(project, state, options.stack);
+  const close = () => giveBackState(project, state, shortName(options.stack));
   try {
     Object.assign(process.env, { TUNTAP_INSTANCE: state.env.TUNTAP_INSTANCE });
     const settings = openSettings(project, state, options.stack, options.config);
@@ -54,14 +55,9 @@ export async function openSession(
       pulumiCommand: asCommand(automation, engine),
       envVars: { ...state.env, PATH: pathWithNode() },
     };
-    const stack = await openStack(automation.api, {
-      project,
-      state,
-      settings,
-      options,
-      config,
-      workspace,
-      program,
+    const opening = { project, state, settings, options, config, workspace, program };
+    const stack = await openStack(automation.api, opening).catch((error) => {
+      throw complain({ settings, state }, error);
     });
     if (needs.lock) await clearPending({ project, state, settings, options, terminal, stack });
     return { terminal, options, project, engine, state, settings, stack, programErrors, close };
@@ -73,7 +69,13 @@ export async function openSession(
 
 /** The stack's state is a file of ours and is not there. */
 export function isMissing(project: Project, state: State, stack: string): boolean {
-  const file = join(state.backend.folder ?? "", ".pulumi", "stacks", project.name, `${stack}.json`);
+  const file = join(
+    state.backend.folder ?? "",
+    ".pulumi",
+    "stacks",
+    project.name,
+    `${shortName(stack)}.json`,
+  );
   return state.backend.own && !existsSync(file) && !existsSync(`${file}.gz`);
 }
 
@@ -95,8 +97,7 @@ interface Opening {
 async function openStack(api: typeof Automation, opening: Opening): Promise<Automation.Stack> {
   const { project, state, settings, options, config, workspace, program } = opening;
   const args = { stackName: options.stack, projectName: project.name, program };
-  const own = () =>
-    api.LocalWorkspace.create({ ...workspace, workDir: settings.folder, envVars: privateEnv(opening) });
+  const own = () => api.LocalWorkspace.create({ ...workspace, workDir: settings.folder });
   let stack: Automation.Stack;
   if (state.backend.own) {
     // Making the stack beside the private copy leaves the user's Pulumi.<stack>.yaml as it is.
@@ -112,16 +113,9 @@ async function openStack(api: typeof Automation, opening: Opening): Promise<Auto
   return stack;
 }
 
-/** In the private folder there is no Pulumi.yaml of the user's to choose the backend. */
-function privateEnv({ state, workspace }: Opening): Record<string, string> {
-  const { source, folder, url } = state.backend;
-  if (source === "pulumi login") return { ...workspace.envVars };
-  return { ...workspace.envVars, PULUMI_BACKEND_URL: folder ? fileUrl(folder) : url };
-}
-
 function clearLocks(project: Project, state: State, stack: string, terminal: Terminal): void {
   if (!state.backend.folder) return;
-  for (const lock of clearDeadLocks(state.backend.folder, project.name, stack)) {
+  for (const lock of clearDeadLocks(state.backend.folder, project.name, shortName(stack))) {
     terminal.note(`removed the lock of process ${lock.pid}, which is dead (${lock.since.toISOString()})`);
   }
 }
@@ -129,8 +123,9 @@ function clearLocks(project: Project, state: State, stack: string, terminal: Ter
 /** What a crash began and never ended is forgotten: the resource itself is found again by its provider. */
 async function clearPending(at: Omit<Session, "engine" | "programErrors" | "close">): Promise<void> {
   const { project, state, settings, options, terminal, stack } = at;
-  if (!state.backend.folder || !hasPendingCreates(state.backend.folder, project.name, options.stack)) return;
-  const root = `urn:pulumi:${options.stack}::${project.name}::pulumi:pulumi:Stack::${project.name}-${options.stack}`;
+  const name = shortName(options.stack);
+  if (!state.backend.folder || !hasPendingCreates(state.backend.folder, project.name, name)) return;
+  const root = `urn:pulumi:${name}::${project.name}::pulumi:pulumi:Stack::${project.name}-${name}`;
   await stack.refresh({
     clearPendingCreates: true,
     target: [root],
@@ -149,14 +144,4 @@ function pathWithNode(): string {
 function warnOfEntry(project: Project, terminal: Terminal): void {
   const { warning } = findEntry(project);
   if (warning) terminal.note(`warning: ${warning}`);
-}
-
-/** Engine errors that have a remedy of ours. */
-export function explain(session: Pick<Session, "settings" | "state">, text: string): string {
-  if (!/incorrect passphrase|passphrase must be set/.test(text)) return text;
-  const { settings, state } = session;
-  const cause = settings.secrets
-    ? `${settings.committed} holds secrets that were encrypted with another passphrase`
-    : `the secrets of the state in ${state.backend.url} were encrypted with another passphrase`;
-  return `${cause}; set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to that one (${text})`;
 }

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { usage } from "./failure";
+import { shortName } from "./options";
 import { makeFolder } from "./ownership";
 import type { Project } from "./project";
 import type { State } from "./state";
@@ -30,13 +31,14 @@ export function openSettings(
   stack: string,
   config: readonly string[],
 ): Settings {
-  const committed = join(project.settingsFolder, `Pulumi.${stack}.yaml`);
+  const name = `Pulumi.${shortName(stack)}.yaml`;
+  const committed = join(project.settingsFolder, name);
   const folder = join(state.home, "settings");
   const text = existsSync(committed) ? readFileSync(committed, "utf8") : "";
   const secrets = holdsSecrets(parse(text, committed));
   if (!state.backend.own && config.length === 0) return { committed, secrets, folder };
   makeFolder(folder, 0o700);
-  const copy = join(folder, `Pulumi.${stack}.yaml`);
+  const copy = join(folder, name);
   writeFileSync(join(folder, "Pulumi.yaml"), `name: ${JSON.stringify(project.name)}\nruntime: nodejs\n`);
   writeFileSync(copy, state.backend.own && !secrets ? withOwnSalt(text, copy) : text, { mode: 0o600 });
   return { committed, secrets, copy, folder };

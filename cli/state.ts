@@ -19,6 +19,8 @@ export interface Backend {
   folder?: string;
 }
 
+const login = "pulumi login";
+
 export interface State {
   /** `.tuntap` of the project. */
   home: string;
@@ -38,7 +40,9 @@ export function openState(project: Project): State {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     TUNTAP_INSTANCE: process.env.TUNTAP_INSTANCE || instance,
   };
-  if (backend.own || process.env.PULUMI_BACKEND_URL) env.PULUMI_BACKEND_URL = backend.url;
+  // The engine reads `pulumi login` by itself; what Pulumi.yaml says, it would not know in our private folder.
+  if (backend.source !== login)
+    env.PULUMI_BACKEND_URL = backend.folder ? fileUrl(backend.folder) : backend.url;
   if (backend.own) {
     makeFolder(join(home, "state"), 0o700);
     if (process.env.PULUMI_CONFIG_PASSPHRASE === undefined && !process.env.PULUMI_CONFIG_PASSPHRASE_FILE) {
@@ -72,8 +76,8 @@ function chosenBackend(project: Project): Backend | undefined {
   const fromEnv = process.env.PULUMI_BACKEND_URL;
   if (fromEnv) return backendOf(fromEnv, "PULUMI_BACKEND_URL", project);
   if (project.backendUrl) return backendOf(project.backendUrl, project.file, project);
-  const login = currentLogin();
-  return login ? backendOf(login, "pulumi login", project) : undefined;
+  const current = currentLogin();
+  return current ? backendOf(current, login, project) : undefined;
 }
 
 function backendOf(url: string, source: string, project: Project): Backend {

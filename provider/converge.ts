@@ -1,7 +1,7 @@
 import { type AnyDifference, describeDifference, differences, judge } from "./differences";
 import { TuntapError } from "./errors";
 import type { Host } from "./host/host";
-import { refusal } from "./host/refusals";
+import { accepted, refusal } from "./host/refusals";
 import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
 
 /** How often one property is written before another hand is suspected. */
@@ -139,7 +139,7 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
   );
   for (const [position, { write, difference }] of writes.entries()) {
     const reply = replies[position];
-    if (!reply || reply.errno === 0 || reply.errno === write.alreadySo) continue;
+    if (!reply || accepted(reply, write.alreadySo)) continue;
     const { property, want } = difference;
     throw refusal(reply, {
       message: `the kernel refused ${write.what ?? `${property.name} ${(property.show ?? String)(want)}`}`,

@@ -189,7 +189,7 @@ function describe(code: ErrorCode, facts: ErrorFacts, remedy: string): string {
 const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** `EBUSY (16)`; a bare number where it has no name here. */
-export function errnoName(errno: number): string {
+function errnoName(errno: number): string {
   const name = errnoNames.get(errno);
   return name ? `${name} (${errno})` : `errno ${errno}`;
 }

@@ -73,7 +73,11 @@ export class Reconciler {
     const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
     problems.push(...((await kind.hostRules?.(sound, this.host)) ?? []));
     if (problems.length === 0) {
-      for (const { message } of kind.warnings?.(inputs) ?? []) notices.push({ severity: "warning", message });
+      // What is not known yet may turn out to be as it should.
+      const about = (message: string) => [...unknown].some((name) => message.includes(`\`${name}\``));
+      for (const { message } of kind.warnings?.(inputs) ?? []) {
+        if (!about(message)) notices.push({ severity: "warning", message });
+      }
       if (!unknown.has("name") && !unknown.has("namespace")) {
         problems.push(...this.claimName(kind, identity, inputs));
         if (isNew && problems.length === 0) {

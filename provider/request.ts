@@ -1,3 +1,4 @@
+import { canonicalAddress, canonicalCidr } from "./host/addresses";
 import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
 import type { Inputs, Kind, Target } from "./kinds/kind";
@@ -89,5 +90,10 @@ export function maskSecrets(text: string, identity: Identity, ...sources: Inputs
 function flatten(value: unknown): unknown[] {
   if (value === undefined || value === null || typeof value === "boolean") return [];
   if (Array.isArray(value)) return value.flatMap(flatten);
-  return typeof value === "string" && value.includes("/") ? [value, ...value.split("/")] : [value];
+  if (typeof value !== "string") return [value];
+  const parts = [value, ...value.split("/")];
+  // Messages have addresses in the kernel's spelling.
+  return [...parts, canonicalCidr(value), ...parts.map(canonicalAddress)].filter(
+    (part) => part !== undefined,
+  );
 }

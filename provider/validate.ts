@@ -5,7 +5,7 @@ import { cidrProblem, ipv4Problem, netmaskProblem } from "./kinds/parts/addresse
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
 
 /** Checkers by format name; each says why a text is not of the format. */
-export const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
+const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
   "link-name": linkNameProblem,
   "namespace-name": namespaceNameProblem,
   ipv4: ipv4Problem,
@@ -96,14 +96,19 @@ function explain(kind: Kind, error: ErrorObject): Problem {
 }
 
 function explainUnknown(kind: Kind, property: string): Problem {
-  const names = Object.keys(kind.inputs);
+  const inputs = Object.keys(kind.inputs);
   const difference = (name: string) => distance(property.toLowerCase(), name.toLowerCase());
-  const candidate = names.reduce((best, name) => (difference(name) < difference(best) ? name : best));
+  const candidate = [...inputs, ...Object.keys(kind.outputs)].reduce((best, name) =>
+    difference(name) < difference(best) ? name : best,
+  );
   const near = difference(candidate) <= Math.max(2, property.length / 3);
-  const advice = near
-    ? `did you mean \`${candidate}\`?`
-    : `it has ${names.map((name) => `\`${name}\``).join(", ")}`;
-  return { property, message: `${property} is no property of ${kind.name}; ${advice}` };
+  const say = (advice: string) => ({
+    property,
+    message: `${property} is no property of ${kind.name}; ${advice}`,
+  });
+  if (!near) return say(`it has ${inputs.map((name) => `\`${name}\``).join(", ")}`);
+  if (inputs.includes(candidate)) return say(`did you mean \`${candidate}\`?`);
+  return say(`\`${candidate}\` is an output, which cannot be given; take it out`);
 }
 
 function reason(schema: InputSchema, error: ErrorObject, item: boolean): string {

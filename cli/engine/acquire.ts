@@ -66,10 +66,7 @@ async function build(go: string, root: string, onStderr: (text: string) => void)
   const flags = `-s -w -X ${goModule}/sdk/v3/go/common/version.Version=v${engineVersion}`;
   const output = join(root, "bin", "pulumi");
   const target = `${goModule}/pkg/v3/cmd/pulumi`;
-  mustSucceed(
-    "go build",
-    await runProcess(go, ["build", "-trimpath", "-ldflags", flags, "-o", output, target], options),
-  );
+  mustSucceed("go build", await runProcess(go, ["build", "-ldflags", flags, "-o", output, target], options));
   const list = await runProcess(go, ["list", "-m", "-f", "{{.Dir}}", `${goModule}/sdk/v3`], options);
   mustSucceed("go list", list);
   copyFileSync(join(list.stdout.trim(), "nodejs", "dist", launcher), join(root, "bin", launcher));

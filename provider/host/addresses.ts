@@ -86,7 +86,7 @@ export function restoreAddress(address: Address): Buffer {
 
 /** Canonical text of `address/length`; undefined where it is not one. */
 export function canonicalCidr(text: string): Cidr | undefined {
-  const match = /^([^/%\s]+)\/(\d{1,3})$/.exec(text);
+  const match = /^([^/%\s]+)\/(0|[1-9]\d{0,2})$/.exec(text);
   const address = match?.[1] === undefined ? undefined : canonicalAddress(match[1]);
   const length = Number(match?.[2]);
   if (address === undefined || length > (address.includes(":") ? 128 : 32)) return undefined;

@@ -43,8 +43,10 @@ export class Host {
 
   /** `pid 4711 (qemu-system-x86_64 -m 512 …) of alice (uid 1000)`, one after the other. */
   async describeHolders(holders: readonly { pid: number; command: string; uid: number }[]): Promise<string> {
+    // A process that holds several queues is one process.
+    const processes = [...new Map(holders.map((holder) => [holder.pid, holder])).values()];
     const texts = await Promise.all(
-      holders.map(
+      processes.map(
         async ({ pid, command, uid }) =>
           `pid ${pid} (${command}) of ${await this.accounts.describeUser(uid)}`,
       ),

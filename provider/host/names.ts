@@ -3,7 +3,7 @@ import type { NamespaceName } from "../kernel/kernel";
 import type { Host } from "./host";
 import { interimName, sameStack } from "./leases";
 import { describeLink, type Link, setLink } from "./links";
-import { refusal } from "./refusals";
+import { accepted, refusal } from "./refusals";
 
 /** Renames of one namespace happen one after the other: two that swap names would else run into each other. */
 const queues = new WeakMap<Host, Map<NamespaceName, Promise<unknown>>>();
@@ -66,11 +66,10 @@ async function rename(
   to: string,
 ): Promise<void> {
   const [reply] = await host.batch.send(namespace, [setLink(ifindex, { ifname: to })]);
-  if (reply && reply.errno !== 0) {
-    throw refusal(reply, {
-      message: `${from} could not be renamed to ${to}`,
-      operation: "RTM_NEWLINK",
-      property: "name",
-    });
-  }
+  if (reply === undefined || accepted(reply)) return;
+  throw refusal(reply, {
+    message: `${from} could not be renamed to ${to}`,
+    operation: "RTM_NEWLINK",
+    property: "name",
+  });
 }

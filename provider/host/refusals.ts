@@ -1,22 +1,45 @@
 import { constants } from "node:os";
 import { type ErrorCode, type ErrorFacts, TuntapError } from "../errors";
+import { systemFailureCode } from "../kernel/failures";
 
 const { errno } = constants;
 
-const codes: Readonly<Record<number, ErrorCode>> = {
-  [errno.EPERM]: "PERMISSION_DENIED",
-  [errno.EACCES]: "PERMISSION_DENIED",
+/** What an errno means as the answer to a netlink request about a link. */
+const replyCodes: Readonly<Record<number, ErrorCode>> = {
   [errno.ENODEV]: "LINK_VANISHED",
-  [errno.ENOMEM]: "OUT_OF_MEMORY",
-  [errno.ENOBUFS]: "RECEIVE_OVERFLOW",
   [errno.EOPNOTSUPP]: "NOT_SUPPORTED",
 };
 
-/** The error for a request that the kernel answered with an errno; `facts.message` says what was asked. */
+/** The error for a netlink request that the kernel answered with an errno; `facts.message` says what was asked. */
 export function refusal(
   reply: { errno: number; extack?: string },
   facts: Omit<ErrorFacts, "errno" | "extack">,
-  code: ErrorCode = codes[reply.errno] ?? "KERNEL_REFUSED",
 ): TuntapError {
+  const code = replyCodes[reply.errno] ?? systemFailureCode({ errno: reply.errno, operation: "sendmsg" });
   return new TuntapError(code, { ...facts, errno: reply.errno, extack: reply.extack });
+}
+
+/** The error for a TUN operation that failed at a step. */
+export function tunRefusal(
+  result: { errno: number; step?: string; extack?: string },
+  facts: Omit<ErrorFacts, "errno" | "extack" | "operation">,
+): TuntapError {
+  const code = systemFailureCode({ errno: result.errno, operation: result.step ?? "TUNSETIFF" });
+  return new TuntapError(code, {
+    ...facts,
+    errno: result.errno,
+    operation: result.step,
+    extack: result.extack,
+  });
+}
+
+/**
+ * Whether a request was carried out as far as its answer tells. A lost acknowledgement (ENOBUFS) counts as yes:
+ * everything that is written is read back, and that decides.
+ */
+export function accepted(
+  reply: { errno: number } | undefined,
+  ...alreadySo: (number | undefined)[]
+): boolean {
+  return reply === undefined || [0, errno.ENOBUFS, ...alreadySo].includes(reply.errno);
 }

@@ -1,56 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { type ErrorCode, TuntapError } from "../errors";
+import { type SystemFailure, systemFailureCode } from "./failures";
 import type { Kernel } from "./kernel";
 
 const packageName = "pulumi-tuntap";
-const namespaceFolder = "/run/netns";
-const tunNode = "/dev/net/tun";
-const { errno } = constants;
-
-/** What is known of a system call that failed. */
-export interface SystemFailure {
-  /** Positive errno. */
-  errno: number;
-  /** System call, ioctl, or step of a TUN operation. */
-  operation: string;
-  /** The file it was about; for the step `open` of a TUN operation it is `/dev/net/tun`. */
-  path?: string;
-  /** The kernel's own sentence. */
-  extack?: string;
-}
 
 /** The addon's face: the port itself, and the way it learns to make errors. */
 interface Addon extends Kernel {
   initialize(makeError: (failure: SystemFailure) => Error): void;
 }
-
-/**
- * The error code of a failed system call, or of a TUN operation's failed step. First what the operation makes of
- * an errno, then what the errno says by itself.
- */
-export function systemFailureCode({ errno: number, operation, path = tunNode }: SystemFailure): ErrorCode {
-  if (operation === "open" && path === tunNode) {
-    if (number === errno.ENOENT) return "TUN_NODE_MISSING";
-    if (number === errno.ENODEV || number === errno.ENXIO) return "TUN_MODULE_MISSING";
-  }
-  if (path === namespaceFolder || path.startsWith(`${namespaceFolder}/`)) {
-    if (number === errno.ENOENT) return "NAMESPACE_MISSING";
-    // A file without a namespace behind it.
-    if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
-  }
-  if (operation === "namespace name" || operation === "sysctl name") return "INVALID_INPUT";
-  return codes[number] ?? "KERNEL_REFUSED";
-}
-
-const codes: Readonly<Record<number, ErrorCode>> = {
-  [errno.EPERM]: "PERMISSION_DENIED",
-  [errno.EACCES]: "PERMISSION_DENIED",
-  [errno.ENOBUFS]: "RECEIVE_OVERFLOW",
-  [errno.ENOMEM]: "OUT_OF_MEMORY",
-};
 
 function makeError(failure: SystemFailure): TuntapError {
   const code = systemFailureCode(failure);

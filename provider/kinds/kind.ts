@@ -14,7 +14,7 @@ export interface InputSchema {
   enum?: readonly (string | number)[];
   minimum?: number;
   maximum?: number;
-  /** A checker of `formats.ts`. */
+  /** A checker of `validate.ts`. */
   format?: string;
   items?: { type: string; format?: string };
   uniqueItems?: boolean;

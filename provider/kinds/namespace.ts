@@ -10,7 +10,7 @@ import {
   setLinkUp,
 } from "../host/links";
 import { loopbackIndex } from "../host/namespaces";
-import { refusal } from "../host/refusals";
+import { accepted, refusal } from "../host/refusals";
 import type { InputSchema, Inputs, Kind, Property, Sighting, Target } from "./kind";
 import { namespaceNameBytes } from "./parts/names";
 
@@ -120,7 +120,7 @@ async function takeOver(target: Target, observed: Observed, host: Host): Promise
     ...(observed.loopback?.leases ?? []).map((lease) => removeAlternativeName(loopbackIndex, lease)),
     addAlternativeName(loopbackIndex, target.lease),
   ]);
-  const refused = replies.find((reply) => reply.errno !== 0);
+  const refused = replies.find((reply) => !accepted(reply));
   if (refused)
     throw refusal(refused, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
 }

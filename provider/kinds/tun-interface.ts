@@ -13,8 +13,19 @@ import {
   setLinkUp,
 } from "../host/links";
 import { freeName, renameLink } from "../host/names";
-import { refusal } from "../host/refusals";
-import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target, Verdict } from "./kind";
+import { accepted, refusal, tunRefusal } from "../host/refusals";
+import type {
+  Difference,
+  InputSchema,
+  Inputs,
+  Kind,
+  Problem,
+  Property,
+  Sighting,
+  Target,
+  Verdict,
+} from "./kind";
+import { accountId, accountInput, accountProblems, none } from "./parts/accounts";
 import {
   addressInputs,
   addressProperty,
@@ -27,10 +38,6 @@ import {
 import { adoptInput, linkNameBytes, nameInput, namespaceInput } from "./parts/names";
 
 const { errno } = constants;
-
-/** uid_t and gid_t are 32 bits wide, and the last value means "none". */
-const highestId = 2 ** 32 - 2;
-const none = -1;
 
 interface Desired {
   name: string | undefined;
@@ -55,18 +62,6 @@ interface Observed {
 }
 
 const always = (verdict: Verdict) => ({ idle: verdict, single: verdict, multi: verdict });
-
-function accountInput(database: Database, ioctl: string): InputSchema {
-  const id = database === "user" ? "uid" : "gid";
-  return {
-    type: ["string", "integer"],
-    minimum: none,
-    maximum: highestId,
-    change: "live",
-    observed: true,
-    description: `${database === "user" ? "User" : "Group"} that may attach without privilege (${ioctl}), by name or ${id}; a name is resolved on the host. -1 is none, which is not the same as 0. Once set it can be changed, but only a new interface has none again. Where both owner and group are set, a process needs both.`,
-  };
-}
 
 const inputs = {
   name: nameInput,
@@ -126,24 +121,27 @@ function accountProperty(database: Database, input: "owner" | "group"): Property
     want: (desired) => desired[input],
     is: ({ link }) => link.tun?.[input] ?? none,
     show: (id) => (id === none ? "none" : `${database === "user" ? "uid" : "gid"} ${id}`),
-    apply: async ({ want, observed, target }, host) => {
-      const result = await host.tuns.adjust(target.namespace, observed.link, { [input]: want });
-      if (result.errno === 0) return;
-      throw result.errno === errno.EBUSY
-        ? await busy(
-            target,
-            observed,
-            host,
-            `${input} cannot be changed while a process holds the interface`,
-            input,
-          )
-        : refusal(result, {
-            message: `${input} could not be set to ${want}`,
-            operation: result.step,
-            property: input,
-          });
-    },
+    apply: (difference, host) => adjust(difference, host, { [input]: difference.want }),
   };
+}
+
+/** Writes what only an attached descriptor can change. */
+async function adjust(
+  { property, observed, target }: Difference<Desired, Observed>,
+  host: Host,
+  wanted: { owner?: number; group?: number; persist?: boolean },
+): Promise<void> {
+  const result = await host.tuns.adjust(target.namespace, observed.link, wanted);
+  if (result.errno === 0) return;
+  if (result.errno !== errno.EBUSY) {
+    throw tunRefusal(result, { message: `${property.name} could not be changed`, property: property.name });
+  }
+  const by = (await holders(target, observed, host)) ?? "held by a process that ended meanwhile";
+  throw new TuntapError("LINK_BUSY", {
+    message: `${property.name} cannot be changed while a process holds the interface; it is ${by}.`,
+    errno: errno.EBUSY,
+    property: property.name,
+  });
 }
 
 const properties = [
@@ -174,23 +172,7 @@ const properties = [
     is: ({ link }) => (link.tun?.persistent ? "runtime" : "process"),
     show: (value) =>
       value === "runtime" ? "runtime" : "not persistent (the device ends with its last holder)",
-    apply: async ({ observed, target }, host) => {
-      const result = await host.tuns.adjust(target.namespace, observed.link, { persist: true });
-      if (result.errno === 0) return;
-      throw result.errno === errno.EBUSY
-        ? await busy(
-            target,
-            observed,
-            host,
-            "it was made to end with its holder, and cannot be made persistent before that",
-            "persistence",
-          )
-        : refusal(result, {
-            message: "it could not be made persistent",
-            operation: result.step,
-            property: "persistence",
-          });
-    },
+    apply: (difference, host) => adjust(difference, host, { persist: true }),
   } satisfies Property<Desired, Observed, string>,
   {
     name: "mtu",
@@ -271,17 +253,6 @@ async function holders(target: Target, observed: Observed, host: Host): Promise<
   return found.length > 0 ? `held by ${await host.describeHolders(found)}` : undefined;
 }
 
-async function busy(
-  target: Target,
-  observed: Observed,
-  host: Host,
-  message: string,
-  property: string,
-): Promise<TuntapError> {
-  const by = (await holders(target, observed, host)) ?? "held by a process that ended meanwhile";
-  return new TuntapError("LINK_BUSY", { message: `${message}; it is ${by}.`, errno: errno.EBUSY, property });
-}
-
 async function create(target: Target, desired: Desired, host: Host): Promise<void> {
   const { namespace, name, lease } = target;
   const id = (value: number | undefined) => (value === none ? undefined : value);
@@ -304,32 +275,16 @@ async function creationError(
   target: Target,
   host: Host,
 ): Promise<TuntapError> {
-  const facts = { operation: result.step, property: "name" };
   if (result.step === "TUNSETIFF" && result.errno === errno.EBUSY) {
     const other = (await host.links.table(target.namespace)).named(target.name);
-    return refusal(
-      result,
-      {
-        ...facts,
-        message: `the name ${target.name} is taken by ${other ? describeLink(other) : "another link"}`,
-      },
-      "FOREIGN_LINK",
-    );
+    return new TuntapError("FOREIGN_LINK", {
+      message: `the name ${target.name} is taken by ${other ? describeLink(other) : "another link"}`,
+      errno: result.errno,
+      operation: result.step,
+      property: "name",
+    });
   }
-  if (result.step === "open" && result.errno === errno.ENOENT) {
-    return refusal(result, { operation: "open", message: "/dev/net/tun does not exist" }, "TUN_NODE_MISSING");
-  }
-  if (result.step === "open" && (result.errno === errno.ENODEV || result.errno === errno.ENXIO)) {
-    return refusal(
-      result,
-      { operation: "open", message: "no tun driver answers at /dev/net/tun" },
-      "TUN_MODULE_MISSING",
-    );
-  }
-  return refusal(result, {
-    operation: result.step,
-    message: `the interface could not be created at ${result.step}`,
-  });
+  return tunRefusal(result, { message: `the interface could not be created at ${result.step}` });
 }
 
 async function takeOver(target: Target, observed: Observed, host: Host): Promise<void> {
@@ -344,16 +299,15 @@ async function takeOver(target: Target, observed: Observed, host: Host): Promise
     ...observed.link.leases.map((lease) => removeAlternativeName(observed.ifindex, lease)),
     addAlternativeName(observed.ifindex, target.lease),
   ]);
-  const refused = replies.find((reply) => reply.errno !== 0);
+  const refused = replies.find((reply) => !accepted(reply));
   if (refused)
     throw refusal(refused, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
 }
 
 async function remove(target: Target, observed: Observed, host: Host): Promise<void> {
   const reply = await host.batch.deleteLink(target.namespace, observed.ifindex);
-  if (reply.errno !== 0 && reply.errno !== errno.ENODEV) {
-    throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
-  }
+  if (accepted(reply, errno.ENODEV)) return;
+  throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
 }
 
 function rules(values: Inputs): Problem[] {
@@ -381,39 +335,9 @@ function warnings(values: Inputs): Problem[] {
     {
       property: "owner",
       message:
-        "neither owner nor group is set: any user with access to /dev/net/tun may attach to the interface and delete it; set `owner`",
+        "neither owner nor group is set: any user with access to /dev/net/tun may attach to the interface and delete it; set `owner` or `group`",
     },
   ];
-}
-
-async function hostRules(values: Inputs, host: Host): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  for (const [input, database] of [
-    ["owner", "user"],
-    ["group", "group"],
-  ] as const) {
-    const account = values[input];
-    if (typeof account !== "string") continue;
-    try {
-      await host.accounts.id(database, account);
-    } catch (error) {
-      if (!isTuntapError(error) || error.code !== "ACCOUNT_UNKNOWN") throw error;
-      problems.push({
-        property: input,
-        message: `${input} ${JSON.stringify(account)}: no such ${database} on the host. ${error.remedy}`,
-      });
-    }
-  }
-  return problems;
-}
-
-/** The id of an account; undefined also for one that is gone meanwhile, which can only be a recorded one. */
-async function accountId(host: Host, database: Database, account: unknown): Promise<number | undefined> {
-  if (account === undefined) return undefined;
-  return host.accounts.id(database, account as string | number).catch((error) => {
-    if (isTuntapError(error) && error.code === "ACCOUNT_UNKNOWN") return undefined;
-    throw error;
-  });
 }
 
 function present(observed: Observed, desired: Desired, declared: Inputs, recorded: Inputs | undefined) {
@@ -459,7 +383,7 @@ export const name = tap.name;`,
   },
   naming: { format: "link-name", bytes: linkNameBytes },
   rules,
-  hostRules,
+  hostRules: accountProblems,
   warnings,
   async desire(values, host) {
     const [owner, group] = await Promise.all([

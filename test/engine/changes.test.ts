@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
-import { type Declared, Workspace, messages } from "../harness/workspace";
+import { type Declared, messages, Workspace } from "../harness/workspace";
 
 /** One program taken through its life: made, unchanged, changed live, replaced, taken down. */
 let lab: Lab;
@@ -34,14 +34,19 @@ const base: Record<string, Record<string, unknown>> = {
   move0: { owner: 1, mtu: 1300 },
 };
 
-function program(changes: Record<string, Record<string, unknown>> = {}, namespace: Record<string, unknown> = {}): Declared[] {
+function program(
+  changes: Record<string, Record<string, unknown>> = {},
+  namespace: Record<string, unknown> = {},
+): Declared[] {
   return [
     { kind: "Namespace", name: "lab", args: { name: lab.name, ...namespace } },
-    ...Object.entries(base).map(([name, args]): Declared => ({
-      kind: "TunInterface",
-      name,
-      args: { ...inLab, ...args, ...changes[name] },
-    })),
+    ...Object.entries(base).map(
+      ([name, args]): Declared => ({
+        kind: "TunInterface",
+        name,
+        args: { ...inLab, ...args, ...changes[name] },
+      }),
+    ),
   ];
 }
 
@@ -64,7 +69,9 @@ test("create: everything is there, as ip sees it", async () => {
   expect(links.map((link) => link.ifname).sort()).toEqual(
     [...Object.keys(base).filter((name) => name !== "name0"), "before0"].sort(),
   );
-  expect(links.every((link) => link.linkinfo?.info_data?.persist && link.altnames?.[0]?.startsWith("tuntap-0-"))).toBe(true);
+  expect(
+    links.every((link) => link.linkinfo?.info_data?.persist && link.altnames?.[0]?.startsWith("tuntap-0-")),
+  ).toBe(true);
   expect((await lab.mustHave("addr0")).linkinfo?.info_data?.type).toBe("tun");
   expect(await lab.addresses("more0")).toEqual(["2001:db8::1/64", "203.0.113.1/24"]);
 });

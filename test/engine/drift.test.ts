@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
 import { run } from "../harness/shell";
-import { type Declared, Workspace, messages } from "../harness/workspace";
+import { type Declared, messages, Workspace } from "../harness/workspace";
 
 let lab: Lab;
 let workspace: Workspace;
@@ -13,7 +13,6 @@ beforeAll(async () => {
   await workspace.succeed("up");
 });
 afterAll(async () => {
-  await workspace.run("down");
   workspace.close();
   await lab.close();
 });
@@ -28,7 +27,11 @@ function program(): Declared[] {
     { kind: "TunInterface", name: "owner0", args: { ...inLab, owner: "nobody" } },
     { kind: "TunInterface", name: "group0", args: { ...inLab, owner: 1, group: "daemon" } },
     { kind: "TunInterface", name: "addr0", args: { ...inLab, owner: 1, address: "192.0.2.1", netmask: 24 } },
-    { kind: "TunInterface", name: "more0", args: { ...inLab, owner: 1, addresses: ["2001:db8::1/64", "203.0.113.1/24"] } },
+    {
+      kind: "TunInterface",
+      name: "more0",
+      args: { ...inLab, owner: 1, addresses: ["2001:db8::1/64", "203.0.113.1/24"] },
+    },
     { kind: "TunInterface", name: "name0", args: { ...inLab, owner: 1 } },
     { kind: "TunInterface", name: "gone0", args: { ...inLab, owner: 1, mtu: 1300 } },
     { kind: "TunInterface", name: "tunctl0", args: { ...inLab, owner: 1 } },
@@ -83,12 +86,12 @@ const said = [
 
 test("a preview sees the drift of every managed property, with both values, and changes nothing", async () => {
   await disturb();
-  const before = await lab.ip("-j", "-d", "addr");
+  const before = await lab.snapshot();
   const { code, report } = await workspace.run("preview", "--expect-no-changes");
   expect(code).toBe(3);
   for (const pattern of said) expect(messages(report)).toMatch(pattern);
   expect(report.changes).toMatchObject({ create: 2, update: 8, delete: 0, replace: 0 });
-  expect(await lab.ip("-j", "-d", "addr")).toBe(before);
+  expect(await lab.snapshot()).toBe(before);
 });
 
 test("up repairs it, says so, and the next one has nothing to do", async () => {
@@ -109,7 +112,10 @@ test("tuntap refresh takes the kernel's values into the state, and up sets them 
 });
 
 test("a refresh of an untouched host reports no change", async () => {
-  expect((await workspace.succeed("refresh", "--expect-no-changes")).changes).toMatchObject({ update: 0, delete: 0 });
+  expect((await workspace.succeed("refresh", "--expect-no-changes")).changes).toMatchObject({
+    update: 0,
+    delete: 0,
+  });
 });
 
 test("the whole namespace deleted, as after a restart: the next up makes all of it anew", async () => {

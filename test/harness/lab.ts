@@ -83,6 +83,24 @@ export class Lab {
       .sort();
   }
 
+  /** Everything about links and addresses that only a write can change, as text to compare. */
+  async snapshot(): Promise<string> {
+    const shown = JSON.parse(await this.ip("-j", "-d", "addr")) as Record<string, unknown>[];
+    // Carrier and duplicate address detection go on by themselves.
+    const changing = new Set(["operstate", "valid_life_time", "preferred_life_time", "tentative", "qdisc"]);
+    const carrier = new Set(["NO-CARRIER", "LOWER_UP"]);
+    return JSON.stringify(
+      shown,
+      (key, value) =>
+        changing.has(key)
+          ? undefined
+          : key === "flags"
+            ? value.filter((flag: string) => !carrier.has(flag))
+            : value,
+      1,
+    );
+  }
+
   /**
    * A real `socat` that holds a TUN or TAP, as root: it opens the device and attaches by the TUNSETIFF ioctl.
    * @param mode flags of linux/if_tun.h with IFF_NO_PI.
@@ -114,7 +132,9 @@ export class Lab {
 
   /** Starts a program inside and waits until it has printed `sign`. */
   async start(sign: string, ...command: string[]): Promise<ChildProcess> {
-    const child = spawn("ip", ["netns", "exec", this.name, ...command], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn("ip", ["netns", "exec", this.name, ...command], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     this.children.push(child);
     let printed = "";
     child.stdout.on("data", (data) => {

@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -58,12 +58,17 @@ export class Workspace {
 
   constructor(project = "test", source = program) {
     writeFileSync(join(this.folder, "Pulumi.yaml"), `name: ${project}\nruntime: nodejs\n`);
-    writeFileSync(join(this.folder, "index.ts"), source);
+    this.write(source);
     const modules = join(this.folder, "node_modules");
     mkdirSync(modules);
     symlinkSync(repository, join(modules, "pulumi-tuntap"));
     symlinkSync(join(repository, "node_modules", "@pulumi"), join(modules, "@pulumi"));
     this.declare();
+  }
+
+  /** Another program text. */
+  write(source: string): void {
+    writeFileSync(join(this.folder, "index.ts"), source);
   }
 
   declare(...resources: Declared[]): void {
@@ -78,7 +83,8 @@ export class Workspace {
   /** Runs a command that must succeed. */
   async succeed(command: "preview" | "up" | "refresh" | "down", ...flags: string[]): Promise<Report> {
     const { code, report, stderr } = await this.run(command, ...flags);
-    if (code !== 0) throw new Error(`tuntap ${command} ended with ${code}:\n${JSON.stringify(report, null, 1)}\n${stderr}`);
+    if (code !== 0)
+      throw new Error(`tuntap ${command} ended with ${code}:\n${JSON.stringify(report, null, 1)}\n${stderr}`);
     return report;
   }
 

@@ -28,7 +28,10 @@ test("is made as ip netns makes it, with lo up and a lease, and goes without res
   const { outputs } = await program.declare(kind, "lab", { name: lab.name });
   expect(outputs).toMatchObject({ name: lab.name, loopbackUp: true });
   expect(await names()).toContain(lab.name);
-  expect(await loopback()).toMatchObject({ flags: expect.arrayContaining(["UP"]), altnames: [outputs.__lease] });
+  expect(await loopback()).toMatchObject({
+    flags: expect.arrayContaining(["UP"]),
+    altnames: [outputs.__lease],
+  });
   expect((await program.newRun().declare(kind, "lab", { name: lab.name })).operation).toBe("same");
   await program.remove("lab");
   expect(await names()).not.toContain(lab.name);
@@ -51,7 +54,9 @@ test("one that was deleted is made anew, with what lived in it", async () => {
   await program.declare(kind, "lab", { name: lab.name });
   await program.declare("TunInterface", "dev0", inside);
   await run("ip", "netns", "del", lab.name);
-  expect((await program.plan("TunInterface", "dev0", inside)).notices[0]?.message).toMatch(/no longer exists/);
+  expect((await program.plan("TunInterface", "dev0", inside)).notices[0]?.message).toMatch(
+    /no longer exists/,
+  );
   const step = await program.newRun().declare(kind, "lab", { name: lab.name });
   expect(step.operation).toBe("update");
   expect(step.notices.join()).toMatch(/no longer exists/);
@@ -72,7 +77,9 @@ test("a link of a namespace that was made anew by somebody else is not taken for
 
 test("one that this program did not make is refused and left as it is", async () => {
   await run("ip", "netns", "add", lab.name);
-  await expect(program.declare(kind, "lab", { name: lab.name })).rejects.toThrow(/is taken by network namespace.*NAMESPACE_FOREIGN/);
+  await expect(program.declare(kind, "lab", { name: lab.name })).rejects.toThrow(
+    /is taken by network namespace.*NAMESPACE_FOREIGN/,
+  );
   expect((await loopback()).altnames).toBeUndefined();
 });
 
@@ -110,9 +117,13 @@ test("a file without a namespace behind it, as an interrupted `ip netns add` lea
 
 test("an orphan of an interrupted run is taken up, a lost lease restored", async () => {
   const { outputs } = await program.declare(kind, "lab", { name: lab.name });
-  expect((await new Program(program.instance).declare(kind, "lab", { name: lab.name })).operation).toBe("create");
+  expect((await new Program(program.instance).declare(kind, "lab", { name: lab.name })).operation).toBe(
+    "create",
+  );
   await lab.ip("link", "property", "del", "dev", "lo", "altname", outputs.__lease as string);
-  expect((await program.newRun().declare(kind, "lab", { name: lab.name })).notices.join()).toMatch(/lease .* was taken off/);
+  expect((await program.newRun().declare(kind, "lab", { name: lab.name })).notices.join()).toMatch(
+    /lease .* was taken off/,
+  );
   expect((await loopback()).altnames).toEqual([outputs.__lease]);
 });
 
@@ -128,9 +139,12 @@ test("another name is another namespace", async () => {
   }
 });
 
-test.each(["../x", "a/b", ".", "..", "", "a b", "-x", "x".repeat(256)])("the name %j is refused", async (name) => {
-  await expect(program.declare(kind, "lab", { name })).rejects.toThrow(/^name /);
-});
+test.each(["../x", "a/b", ".", "..", "", "a b", "-x", "x".repeat(256)])(
+  "the name %j is refused",
+  async (name) => {
+    await expect(program.declare(kind, "lab", { name })).rejects.toThrow(/^name /);
+  },
+);
 
 test("the provider's own threads are not taken for processes in it", async () => {
   await program.declare(kind, "lab", { name: lab.name });

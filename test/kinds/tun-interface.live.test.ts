@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
-import { CheckFailed, Program } from "../harness/program";
+import { type CheckFailed, Program } from "../harness/program";
 import { run } from "../harness/shell";
 
 let lab: Lab;
@@ -30,12 +30,25 @@ describe("create", () => {
   test.each(["tun", "tap"] as const)("a %s with everything declared, as ip sees it", async (mode) => {
     const { outputs } = await program.declare(kind, "dev0", { ...base(), mode });
     const link = await lab.mustHave("dev0");
-    expect(link.linkinfo?.info_data).toMatchObject({ type: mode, pi: false, persist: true, user: "nobody", group: "daemon" });
+    expect(link.linkinfo?.info_data).toMatchObject({
+      type: mode,
+      pi: false,
+      persist: true,
+      user: "nobody",
+      group: "daemon",
+    });
     expect(link.mtu).toBe(1400);
     expect(link.flags).toContain("UP");
     expect(link.altnames).toEqual([outputs.__lease]);
     expect(await lab.addresses("dev0")).toEqual(["192.0.2.1/24", "192.0.2.7/24", "2001:db8::1/64"]);
-    expect(outputs).toMatchObject({ name: "dev0", mode, mtu: 1400, up: true, ifindex: link.ifindex, address: "192.0.2.1" });
+    expect(outputs).toMatchObject({
+      name: "dev0",
+      mode,
+      mtu: 1400,
+      up: true,
+      ifindex: link.ifindex,
+      address: "192.0.2.1",
+    });
     expect(outputs.macAddress).toBe(mode === "tap" ? link.address : undefined);
     expect(outputs.broadcast).toBe(mode === "tap" ? "192.0.2.255" : undefined);
   });
@@ -65,7 +78,10 @@ describe("create", () => {
   test("a refusal leaves nothing behind", async () => {
     await lab.exec("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
     try {
-      await expect(program.declare(kind, "dev0", base())).rejects.toMatchObject({ code: "PERMISSION_DENIED", property: "addresses" });
+      await expect(program.declare(kind, "dev0", base())).rejects.toMatchObject({
+        code: "PERMISSION_DENIED",
+        property: "addresses",
+      });
       expect(await lab.links()).toEqual([]);
     } finally {
       await lab.exec("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=0");
@@ -76,9 +92,9 @@ describe("create", () => {
 describe("the same program again", () => {
   test("changes nothing", async () => {
     await program.declare(kind, "dev0", base());
-    const before = await lab.ip("-j", "-d", "addr");
+    const before = await lab.snapshot();
     expect((await program.newRun().declare(kind, "dev0", base())).operation).toBe("same");
-    expect(await lab.ip("-j", "-d", "addr")).toBe(before);
+    expect(await lab.snapshot()).toBe(before);
   });
 
   test.each([
@@ -236,7 +252,9 @@ describe("replace", () => {
     const other = await Lab.open();
     try {
       await program.declare(kind, "dev0", base());
-      expect((await program.declare(kind, "dev0", { ...base(), namespace: other.name })).operation).toBe("replace");
+      expect((await program.declare(kind, "dev0", { ...base(), namespace: other.name })).operation).toBe(
+        "replace",
+      );
       expect(await lab.links()).toEqual([]);
       expect((await other.mustHave("dev0")).mtu).toBe(1400);
       await program.removeAll();
@@ -296,21 +314,32 @@ describe("an interface that a process holds", () => {
     await program.declare(kind, "dev0", base());
     const holder = await lab.hold("dev0");
     await program.declare(kind, "dev0", { ...base(), mtu: 1300, address: "192.0.2.3", name: "moved0" });
-    expect(await lab.mustHave("moved0")).toMatchObject({ mtu: 1300, flags: expect.arrayContaining(["LOWER_UP"]) });
+    expect(await lab.mustHave("moved0")).toMatchObject({
+      mtu: 1300,
+      flags: expect.arrayContaining(["LOWER_UP"]),
+    });
     await lab.release(holder);
   });
 
-  test.each(["owner", "group"])("cannot change its %s: planned as blocked, refused with the process", async (input) => {
-    await program.declare(kind, "dev0", base());
-    const holder = await lab.hold("dev0");
-    const changed = { ...base(), [input]: 12 };
-    const plan = await program.plan(kind, "dev0", changed);
-    expect(plan.replaces).toEqual([]);
-    expect(plan.notices.map((notice) => notice.message).join()).toMatch(/cannot be changed while .* held by pid \d+ .*refused/);
-    await expect(program.declare(kind, "dev0", changed)).rejects.toMatchObject({ code: "LINK_BUSY", property: input });
-    await lab.release(holder);
-    expect((await program.declare(kind, "dev0", changed)).operation).toBe("update");
-  });
+  test.each(["owner", "group"])(
+    "cannot change its %s: planned as blocked, refused with the process",
+    async (input) => {
+      await program.declare(kind, "dev0", base());
+      const holder = await lab.hold("dev0");
+      const changed = { ...base(), [input]: 12 };
+      const plan = await program.plan(kind, "dev0", changed);
+      expect(plan.replaces).toEqual([]);
+      expect(plan.notices.map((notice) => notice.message).join()).toMatch(
+        /cannot be changed while .* held by pid \d+ .*refused/,
+      );
+      await expect(program.declare(kind, "dev0", changed)).rejects.toMatchObject({
+        code: "LINK_BUSY",
+        property: input,
+      });
+      await lab.release(holder);
+      expect((await program.declare(kind, "dev0", changed)).operation).toBe("update");
+    },
+  );
 
   test("is made anew under its holder by force", async () => {
     const first = await program.declare(kind, "dev0", base());
@@ -327,15 +356,17 @@ describe("an interface that a process holds", () => {
     const holder = await lab.hold("dev0");
     const plan = await program.plan(kind, "dev0", { ...base(), mode: "tun" });
     expect(plan.replaces).toEqual(["mode"]);
-    expect(plan.notices.map((notice) => notice.message).join()).toMatch(/held by pid \d+ .*: this will be refused/);
+    expect(plan.notices.map((notice) => notice.message).join()).toMatch(
+      /held by pid \d+ .*: this will be refused/,
+    );
     await lab.release(holder);
   });
 
   test("a control input alone is an update that writes nothing", async () => {
     await program.declare(kind, "dev0", base());
-    const before = await lab.ip("-j", "-d", "addr");
+    const before = await lab.snapshot();
     expect((await program.declare(kind, "dev0", { ...base(), onBusy: "force" })).operation).toBe("update");
-    expect(await lab.ip("-j", "-d", "addr")).toBe(before);
+    expect(await lab.snapshot()).toBe(before);
   });
 });
 
@@ -351,8 +382,13 @@ test("a holder that takes the persist flag away: seen as drift, blocked until it
   ].join("\n");
   const holder = await lab.start("ready", "python3", "-c", script);
   const plan = await program.newRun().plan(kind, "dev0", base());
-  expect(plan.notices.map((notice) => notice.message).join()).toMatch(/persistence: not persistent .* on the host, runtime declared/);
-  await expect(program.declare(kind, "dev0", base())).rejects.toMatchObject({ code: "LINK_BUSY", property: "persistence" });
+  expect(plan.notices.map((notice) => notice.message).join()).toMatch(
+    /persistence: not persistent .* on the host, runtime declared/,
+  );
+  await expect(program.declare(kind, "dev0", base())).rejects.toMatchObject({
+    code: "LINK_BUSY",
+    property: "persistence",
+  });
   await lab.release(holder);
   expect(await lab.link("dev0")).toBeUndefined();
   expect((await program.declare(kind, "dev0", base())).operation).toBe("update");
@@ -362,11 +398,11 @@ test("a holder that takes the persist flag away: seen as drift, blocked until it
 describe("leases", () => {
   test("a foreign link is refused before anything is changed, and described", async () => {
     await lab.exec("tunctl", "-t", "dev0", "-u", "bin");
-    const before = await lab.ip("-j", "-d", "link");
+    const before = await lab.snapshot();
     await expect(program.declare(kind, "dev0", base())).rejects.toThrow(
       /name "dev0" is taken by tap "dev0" \(ifindex \d+, owner uid 2, .*no lease\).*FOREIGN_LINK.*adopt: true/,
     );
-    expect(await lab.ip("-j", "-d", "link")).toBe(before);
+    expect(await lab.snapshot()).toBe(before);
   });
 
   test("adopt takes it over, says so, and removes it in the end", async () => {
@@ -380,9 +416,13 @@ describe("leases", () => {
 
   test("adopt refuses what it would have to make anew", async () => {
     await lab.ip("tuntap", "add", "dev", "dev0", "mode", "tun");
-    await expect(program.declare(kind, "dev0", { ...base(), adopt: true })).rejects.toMatchObject({ code: "FOREIGN_LINK" });
+    await expect(program.declare(kind, "dev0", { ...base(), adopt: true })).rejects.toMatchObject({
+      code: "FOREIGN_LINK",
+    });
     await lab.ip("link", "add", "br0", "type", "bridge");
-    await expect(program.declare(kind, "br0", { ...base(), adopt: true })).rejects.toMatchObject({ code: "FOREIGN_LINK" });
+    await expect(program.declare(kind, "br0", { ...base(), adopt: true })).rejects.toMatchObject({
+      code: "FOREIGN_LINK",
+    });
     expect((await lab.mustHave("dev0")).altnames).toBeUndefined();
   });
 
@@ -399,7 +439,9 @@ describe("leases", () => {
     await lab.exec("tunctl", "-d", "dev0");
     const step = await program.declare(kind, "dev0", base());
     expect(step.operation).toBe("update");
-    expect(step.notices.join()).toMatch(/dev0 in namespace .* no longer exists \(it was deleted outside this program\)/);
+    expect(step.notices.join()).toMatch(
+      /dev0 in namespace .* no longer exists \(it was deleted outside this program\)/,
+    );
     expect(await lab.addresses("dev0")).toHaveLength(3);
   });
 
@@ -425,8 +467,12 @@ describe("leases", () => {
     await new Program(undefined).declare(kind, "dev0", base());
     const other = new Program(undefined);
     other.state.clear();
-    await expect(new Program(undefined).declare(kind, "dev0", base())).rejects.toMatchObject({ code: "FOREIGN_LINK" });
-    expect((await new Program(undefined).declare(kind, "dev0", { ...base(), adopt: true })).operation).toBe("create");
+    await expect(new Program(undefined).declare(kind, "dev0", base())).rejects.toMatchObject({
+      code: "FOREIGN_LINK",
+    });
+    expect((await new Program(undefined).declare(kind, "dev0", { ...base(), adopt: true })).operation).toBe(
+      "create",
+    );
   });
 
   test("another clone's link is refused", async () => {
@@ -521,7 +567,9 @@ test("nothing of a secret input stands in a message or in another output", async
   expect(JSON.stringify(others)).not.toMatch(/192\.0\.2/);
   await lab.ip("addr", "del", "192.0.2.77/24", "dev", "dev0");
   const plan = await secretive.newRun().plan(kind, "dev0", inputs);
-  expect(plan.notices.map((notice) => notice.message).join()).toMatch(/addresses: not the declared \(secret\) value/);
+  expect(plan.notices.map((notice) => notice.message).join()).toMatch(
+    /addresses: not the declared \(secret\) value/,
+  );
   expect(JSON.stringify(plan.notices)).not.toMatch(/192\.0\.2/);
   await secretive.removeAll();
 });
@@ -529,9 +577,17 @@ test("nothing of a secret input stands in a message or in another output", async
 test("what cannot be known yet causes no look-up, no error and no replace", async () => {
   await program.declare(kind, "dev0", base());
   const { namespace, ...elsewhere } = base();
-  expect(await program.plan(kind, "dev0", elsewhere, ["namespace"])).toEqual({ changes: true, replaces: [], notices: [] });
+  expect(await program.plan(kind, "dev0", elsewhere, ["namespace"])).toEqual({
+    changes: true,
+    replaces: [],
+    notices: [],
+  });
   const { mtu, ...rest } = base();
-  expect(await program.plan(kind, "dev0", rest, ["mtu"])).toEqual({ changes: true, replaces: [], notices: [] });
+  expect(await program.plan(kind, "dev0", rest, ["mtu"])).toEqual({
+    changes: true,
+    replaces: [],
+    notices: [],
+  });
   expect(mtu).toBe(1400);
 });
 

@@ -123,8 +123,11 @@ export function netmaskProblem(value: string | number): string | undefined {
 /** Addresses that no interface can have: they are refused before the kernel takes them. */
 function unusable(address: string): string | undefined {
   const first = Number(address.split(".")[0]);
-  if (!address.includes(":") && (first === 0 || (first >= 224 && first <= 239))) {
-    return "is not an address of one interface (0.0.0.0/8 and 224.0.0.0/4 are not); choose another";
+  if (
+    !address.includes(":") &&
+    (first === 0 || (first >= 224 && first <= 239) || address === "255.255.255.255")
+  ) {
+    return "is not an address of one interface (0.0.0.0/8, 224.0.0.0/4 and 255.255.255.255 are not); choose another";
   }
   if (address === "::" || /^ff..:/.test(address)) return "is not an address of one interface; choose another";
   return undefined;

@@ -35,7 +35,7 @@ export default class Tally implements Reporter {
   }
 
   private print(): void {
-    const failed = this.failed + (globalThis.hostChanges ?? 0);
+    const failed = this.failed + (globalThis.hostChanged ? 1 : 0);
     writeSync(1, `${this.passed} passed, ${failed} failed, ${this.skipped} skipped\n`);
   }
 }

@@ -1,0 +1,43 @@
+import { constants } from "node:os";
+import type { ErrorCode } from "../errors";
+
+export const namespaceFolder = "/run/netns";
+const tunNode = "/dev/net/tun";
+const { errno } = constants;
+
+/** What is known of a system call that failed. */
+export interface SystemFailure {
+  /** Positive errno. */
+  errno: number;
+  /** System call, ioctl, or step of a TUN operation. */
+  operation: string;
+  /** The file it was about; for the step `open` of a TUN operation it is `/dev/net/tun`. */
+  path?: string;
+  /** The kernel's own sentence. */
+  extack?: string;
+}
+
+/**
+ * The error code of a failed system call, or of a TUN operation's failed step. First what the operation makes of
+ * an errno, then what the errno says by itself.
+ */
+export function systemFailureCode({ errno: number, operation, path = tunNode }: SystemFailure): ErrorCode {
+  if (operation === "open" && path === tunNode) {
+    if (number === errno.ENOENT) return "TUN_NODE_MISSING";
+    if (number === errno.ENODEV || number === errno.ENXIO) return "TUN_MODULE_MISSING";
+  }
+  if (path === namespaceFolder || path.startsWith(`${namespaceFolder}/`)) {
+    if (number === errno.ENOENT) return "NAMESPACE_MISSING";
+    // A file without a namespace behind it.
+    if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
+  }
+  if (operation === "namespace name" || operation === "sysctl name") return "INVALID_INPUT";
+  return codes[number] ?? "KERNEL_REFUSED";
+}
+
+const codes: Readonly<Record<number, ErrorCode>> = {
+  [errno.EPERM]: "PERMISSION_DENIED",
+  [errno.EACCES]: "PERMISSION_DENIED",
+  [errno.ENOBUFS]: "RECEIVE_OVERFLOW",
+  [errno.ENOMEM]: "OUT_OF_MEMORY",
+};

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Lab } from "../harness/lab";
+import { type Declared, messages, Workspace } from "../harness/workspace";
+
+let lab: Lab;
+let workspace: Workspace;
+
+beforeEach(async () => {
+  lab = await Lab.open();
+  workspace = new Workspace();
+});
+afterEach(async () => {
+  workspace.close();
+  await lab.close();
+});
+
+/** Owner and name of every link. */
+async function owners(): Promise<Record<string, string | undefined>> {
+  return Object.fromEntries((await lab.links()).map((link) => [link.ifname, link.linkinfo?.info_data?.user]));
+}
+
+const dev = (logicalName: string, name: string, owner: string): Declared => ({
+  kind: "TunInterface",
+  name: logicalName,
+  args: { name, owner, namespace: lab.name },
+});
+
+describe.each([[["--parallel", "1"]], [[]]])("with flags %j", (flags) => {
+  test("two interfaces swap their names, three pass them round, and the devices stay", async () => {
+    workspace.declare(
+      dev("a", "x0", "daemon"),
+      dev("b", "x1", "bin"),
+      dev("c", "y0", "sys"),
+      dev("d", "y1", "man"),
+      dev("e", "y2", "nobody"),
+    );
+    await workspace.succeed("up", ...flags);
+    const before = new Map((await lab.links()).map((link) => [link.altnames?.[0], link.ifindex]));
+    workspace.declare(
+      dev("a", "x1", "daemon"),
+      dev("b", "x0", "bin"),
+      dev("c", "y1", "sys"),
+      dev("d", "y2", "man"),
+      dev("e", "y0", "nobody"),
+    );
+    const report = await workspace.succeed("up", ...flags);
+    expect(report.changes).toMatchObject({ update: 5, create: 0, replace: 0, delete: 0 });
+    expect(await owners()).toEqual({ x1: "daemon", x0: "bin", y1: "sys", y2: "man", y0: "nobody" });
+    expect(new Map((await lab.links()).map((link) => [link.altnames?.[0], link.ifindex]))).toEqual(before);
+    await workspace.succeed("up", "--expect-no-changes", ...flags);
+  });
+});
+
+test("a name goes from a resource that leaves the program to one that enters it", async () => {
+  workspace.declare(dev("old", "x0", "daemon"));
+  await workspace.succeed("up");
+  workspace.declare(dev("new", "x0", "bin"));
+  await workspace.succeed("up");
+  expect(await owners()).toEqual({ x0: "bin" });
+});
+
+test("two resources that claim one name are refused before anything is made, the second naming the first", async () => {
+  workspace.declare(dev("a", "x0", "daemon"), dev("b", "x0", "bin"));
+  const { code, report } = await workspace.run("up");
+  expect(code).toBe(1);
+  expect(messages(report)).toMatch(/name "x0" is claimed by TunInterface "(a|b)" of this program already/);
+  expect(await lab.links()).toEqual([]);
+});
+
+test("bad input fails the preview with all problems of the resource, and nothing is made", async () => {
+  workspace.declare(dev("good", "x0", "daemon"), {
+    kind: "TunInterface",
+    name: "bad",
+    args: { namespace: lab.name, owner: "nosuchuser", mtu: 67, adress: "192.0.2.1", netmask: 24 },
+  });
+  const { code, report } = await workspace.run("up");
+  expect(code).toBe(1);
+  expect(report.result).toBe("failed");
+  for (const pattern of [
+    /adress is no property of TunInterface; did you mean `address`\?/,
+    /mtu 67 is below the limit/,
+    /owner "nosuchuser": no such user/,
+    /netmask 24 is given without `address`/,
+  ]) {
+    expect(messages(report)).toMatch(pattern);
+  }
+  expect(await lab.links()).toEqual([]);
+});

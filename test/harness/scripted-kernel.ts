@@ -1,0 +1,65 @@
+import type {
+  Account,
+  Dump,
+  Holder,
+  Kernel,
+  NamespaceEntry,
+  NamespaceName,
+  ProcessInfo,
+  Reply,
+  TunOperation,
+  TunResult,
+} from "../../provider/kernel/kernel";
+
+/** A kernel that answers as a test tells it, for what no real kernel does on demand; it remembers what it was asked. */
+export class ScriptedKernel implements Kernel {
+  readonly requests: { namespace: NamespaceName; messages: Buffer[] }[] = [];
+  dumps = 0;
+  answer: (messages: Buffer[], namespace: NamespaceName) => Promise<Reply[]> | Reply[] = (messages) =>
+    messages.map(() => ({ errno: 0 }));
+  answerDump: (attempt: number) => Promise<Dump> | Dump = () => ({
+    bytes: Buffer.alloc(0),
+    interrupted: false,
+  });
+  answerTun: (operations: TunOperation[]) => TunResult[] = (operations) =>
+    operations.map(() => ({ errno: 0 }));
+  accounts: Readonly<Record<string, Account>> = {};
+
+  async request(namespace: NamespaceName, messages: Buffer[]): Promise<Reply[]> {
+    this.requests.push({ namespace, messages });
+    return this.answer(messages, namespace);
+  }
+
+  async dump(): Promise<Dump> {
+    this.dumps += 1;
+    return this.answerDump(this.dumps);
+  }
+
+  async tun(_namespace: NamespaceName, operations: TunOperation[]): Promise<TunResult[]> {
+    return this.answerTun(operations);
+  }
+
+  async listNamespaces(): Promise<NamespaceEntry[]> {
+    return [];
+  }
+
+  async addNamespace(): Promise<void> {}
+
+  async removeNamespace(): Promise<void> {}
+
+  async namespaceProcesses(): Promise<ProcessInfo[]> {
+    return [];
+  }
+
+  async holders(): Promise<Holder[]> {
+    return [];
+  }
+
+  async sysctl(): Promise<string> {
+    return "";
+  }
+
+  async account(database: "user" | "group", key: string | number): Promise<Account | undefined> {
+    return this.accounts[`${database}:${key}`];
+  }
+}

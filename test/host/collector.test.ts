@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+import { TuntapError } from "../../provider/errors";
+import { Collector, KeyedCollectors } from "../../provider/kernel/collector";
+import { consistentDump, SharedDump } from "../../provider/kernel/dumps";
+import { ScriptedKernel } from "../harness/scripted-kernel";
+import { sleep } from "../harness/shell";
+
+/** A promise that a test settles when it likes. */
+function deferred<T>() {
+  let settle: (value: T) => void = () => {};
+  const promise = new Promise<T>((resolve) => {
+    settle = resolve;
+  });
+  return { promise, settle };
+}
+
+describe("calls that arrive together", () => {
+  test("run as one, and each gets its own result", async () => {
+    const batches: number[][] = [];
+    const collector = new Collector<number, number>(async (items) => {
+      batches.push(items);
+      return items.map((item) => item * 10);
+    });
+    expect(await Promise.all([1, 2, 3].map((item) => collector.add(item)))).toEqual([10, 20, 30]);
+    expect(batches).toEqual([[1, 2, 3]]);
+  });
+
+  test("while one run is under way, the next gathers", async () => {
+    const batches: number[][] = [];
+    const gate = deferred<void>();
+    const collector = new Collector<number, number>(async (items) => {
+      batches.push(items);
+      if (batches.length === 1) await gate.promise;
+      return items;
+    });
+    const first = collector.add(1);
+    await sleep(5);
+    const others = [collector.add(2)];
+    await sleep(5);
+    others.push(collector.add(3));
+    gate.settle();
+    await Promise.all([first, ...others]);
+    expect(batches).toEqual([[1], [2, 3]]);
+  });
+
+  test("fail together, and the next run is not harmed", async () => {
+    let runs = 0;
+    const collector = new Collector<number, number>(async (items) => {
+      runs += 1;
+      if (runs === 1) throw new Error("once");
+      return items;
+    });
+    const results = await Promise.allSettled([collector.add(1), collector.add(2)]);
+    expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(await collector.add(3)).toBe(3);
+  });
+
+  test("of different keys run apart", async () => {
+    const batches: [string, number[]][] = [];
+    const collectors = new KeyedCollectors<string, number, number>(async (key, items) => {
+      batches.push([key, items]);
+      return items;
+    });
+    await Promise.all([collectors.add("a", 1), collectors.add("b", 2), collectors.add("a", 3)]);
+    expect(batches).toEqual([
+      ["a", [1, 3]],
+      ["b", [2]],
+    ]);
+  });
+
+  test("wait for company as long as they are told to", async () => {
+    const batches: number[][] = [];
+    const collector = new Collector<number, number>(async (items) => {
+      batches.push(items);
+      return items;
+    }, 30);
+    const first = collector.add(1);
+    await sleep(5);
+    await Promise.all([first, collector.add(2)]);
+    expect(batches).toEqual([[1, 2]]);
+  });
+});
+
+describe("a dump", () => {
+  const request = Buffer.from("request");
+  const overflow = () => new TuntapError("RECEIVE_OVERFLOW", { message: "the receive buffer was full" });
+
+  test("that was disturbed is made again", async () => {
+    const kernel = new ScriptedKernel();
+    kernel.answerDump = (attempt) => ({ bytes: Buffer.from(`${attempt}`), interrupted: attempt < 4 });
+    expect(String(await consistentDump(kernel, undefined, request))).toBe("4");
+    expect(kernel.dumps).toBe(4);
+  });
+
+  test("that is disturbed 20 times is given up, with where", async () => {
+    const kernel = new ScriptedKernel();
+    kernel.answerDump = () => ({ bytes: Buffer.alloc(0), interrupted: true });
+    await expect(consistentDump(kernel, "blue", request)).rejects.toMatchObject({
+      code: "DUMP_INTERRUPTED",
+      retryable: true,
+      message: expect.stringContaining("namespace blue was disturbed 20 times"),
+    });
+    expect(kernel.dumps).toBe(20);
+  });
+
+  test("of which answers were lost is made again", async () => {
+    const kernel = new ScriptedKernel();
+    kernel.answerDump = (attempt) => {
+      if (attempt === 1) throw overflow();
+      return { bytes: Buffer.from("whole"), interrupted: false };
+    };
+    expect(String(await consistentDump(kernel, undefined, request))).toBe("whole");
+  });
+
+  test("of which answers are always lost ends with that error", async () => {
+    const kernel = new ScriptedKernel();
+    kernel.answerDump = () => {
+      throw overflow();
+    };
+    await expect(consistentDump(kernel, undefined, request)).rejects.toMatchObject({
+      code: "RECEIVE_OVERFLOW",
+    });
+    expect(kernel.dumps).toBe(20);
+  });
+
+  test("that fails otherwise is not made again", async () => {
+    const kernel = new ScriptedKernel();
+    kernel.answerDump = () => {
+      throw new TuntapError("NAMESPACE_MISSING", { message: "no such namespace" });
+    };
+    await expect(consistentDump(kernel, "blue", request)).rejects.toMatchObject({
+      code: "NAMESPACE_MISSING",
+    });
+    expect(kernel.dumps).toBe(1);
+  });
+
+  test("is shared by all who ask at one moment, decoded once", async () => {
+    const kernel = new ScriptedKernel();
+    let decoded = 0;
+    const dump = new SharedDump(kernel, request, () => ({ decoded: ++decoded }));
+    const results = await Promise.all(Array.from({ length: 50 }, () => dump.get(undefined)));
+    expect(new Set(results).size).toBe(1);
+    expect([kernel.dumps, decoded]).toEqual([1, 1]);
+  });
+
+  test("that began before the question is not the answer to it", async () => {
+    const kernel = new ScriptedKernel();
+    const gate = deferred<void>();
+    let written = "before";
+    kernel.answerDump = async (attempt) => {
+      const bytes = Buffer.from(written);
+      if (attempt === 1) await gate.promise;
+      return { bytes, interrupted: false };
+    };
+    const dump = new SharedDump(kernel, request, String);
+    const first = dump.get(undefined);
+    await sleep(5);
+    written = "after";
+    const second = dump.get(undefined);
+    gate.settle();
+    expect([await first, await second]).toEqual(["before", "after"]);
+    expect(kernel.dumps).toBe(2);
+  });
+
+  test("of each namespace is its own", async () => {
+    const kernel = new ScriptedKernel();
+    const dump = new SharedDump(kernel, request, String);
+    await Promise.all([dump.get(undefined), dump.get("blue"), dump.get("blue")]);
+    expect(kernel.dumps).toBe(2);
+  });
+});

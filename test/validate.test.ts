@@ -1,0 +1,324 @@
+import { describe, expect, test } from "vitest";
+import { kinds } from "../provider/kinds";
+import type { Inputs, Kind } from "../provider/kinds/kind";
+import { inputSchema, validate } from "../provider/validate";
+
+const tun = kinds.TunInterface as Kind;
+const namespace = kinds.Namespace as Kind;
+const check = (inputs: Inputs, unknown: string[] = [], kind = tun) =>
+  validate(kind, { name: "tap0", ...inputs }, new Set(unknown));
+const messages = (inputs: Inputs, unknown: string[] = [], kind = tun) =>
+  check(inputs, unknown, kind).problems.map(({ message }) => message);
+
+describe("each bad input is refused with field, value, limit and what to do", () => {
+  test.each<[string, Inputs, RegExp]>([
+    [
+      "a name of 16 bytes",
+      { name: "abcdefghijklmnop" },
+      /^name "abcdefghijklmnop" has 16 bytes; the kernel allows 15\. Shorten it/,
+    ],
+    [
+      "16 bytes of UTF-8",
+      { name: "ääääääää" },
+      /^name "ääääääää" has 16 bytes; the kernel allows 15\. Shorten it/,
+    ],
+    ["a name with /", { name: "a/b" }, /^name "a\/b" contains "\/" .*take them out$/],
+    ["a name with :", { name: "a:b" }, /^name "a:b" contains .*":".*take them out$/],
+    ["an empty name", { name: "" }, /^name "" is empty; give 1 to 15 bytes$/],
+    ["the name .", { name: "." }, /^name "\." is a folder's name; choose another$/],
+    ["the name ..", { name: ".." }, /^name "\.\." is a folder's name; choose another$/],
+    ["the name all", { name: "all" }, /^name "all" is reserved .*choose another$/],
+    ["the name default", { name: "default" }, /^name "default" is reserved .*choose another$/],
+    ["a blank in the name", { name: "a b" }, /^name "a b" contains a blank .*take it out$/],
+    ["the byte 0xA0 in the name", { name: "à" }, /^name "à" contains .*0xA0.*take it out$/],
+    ["% in the name", { name: "tap%d" }, /^name "tap%d" contains "%".*write the number$/],
+    ["a number as name", { name: 7 }, /^name 7 is a number; give a string$/],
+    ["mode bridge", { mode: "bridge" }, /^mode "bridge" is not one of "tun", "tap"; choose one of them$/],
+    [
+      "netmask with a hole",
+      { address: "192.0.2.1", netmask: "255.0.255.0" },
+      /^netmask "255\.0\.255\.0" is no netmask; give ones followed by zeros/,
+    ],
+    ["netmask 33", { address: "192.0.2.1", netmask: 33 }, /^netmask 33 is no prefix length from 0 to 32$/],
+    [
+      'netmask "33"',
+      { address: "192.0.2.1", netmask: "33" },
+      /^netmask "33" is no prefix length from 0 to 32$/,
+    ],
+    ["netmask -1", { address: "192.0.2.1", netmask: -1 }, /^netmask -1 is no prefix length from 0 to 32$/],
+    ["netmask with a leading zero", { address: "192.0.2.1", netmask: "024" }, /^netmask "024" is no netmask/],
+    [
+      "netmask against /len",
+      { address: "192.0.2.1/24", netmask: "255.255.0.0" },
+      /^netmask "255\.255\.0\.0" is \/16, but `address` says \/24; make them agree, or leave one out$/,
+    ],
+    [
+      "netmask without address",
+      { netmask: "255.255.255.0" },
+      /^netmask "255\.255\.255\.0" is given without `address`; add the address, or take the netmask out$/,
+    ],
+    [
+      "address without netmask",
+      { address: "192.0.2.1" },
+      /^address "192\.0\.2\.1" has no netmask; add `netmask`/,
+    ],
+    [
+      "address 300.1.1.1",
+      { address: "300.1.1.1", netmask: 24 },
+      /^address "300\.1\.1\.1" is no IPv4 address; give four numbers from 0 to 255/,
+    ],
+    ["address of three parts", { address: "10.1.1", netmask: 24 }, /^address "10\.1\.1" is no IPv4 address/],
+    [
+      "address with /33",
+      { address: "192.0.2.1/33" },
+      /^address "192\.0\.2\.1\/33" has a prefix length that is no number from 0 to 32$/,
+    ],
+    [
+      "IPv6 as address",
+      { address: "2001:db8::1", netmask: 24 },
+      /^address "2001:db8::1" is an IPv6 address; `address` takes IPv4\. Put it.*`addresses`$/,
+    ],
+    [
+      "multicast as address",
+      { address: "224.0.0.1/4" },
+      /^address "224\.0\.0\.1\/4" is not an address of one interface .*choose another$/,
+    ],
+    [
+      "no prefix length in addresses",
+      { addresses: ["192.0.2.1"] },
+      /^addresses\[0\] "192\.0\.2\.1" has no prefix length; write it as 192\.0\.2\.1\/24$/,
+    ],
+    [
+      "words in addresses",
+      { addresses: ["192.0.2.1/24", "home"] },
+      /^addresses\[1\] "home" is no address with a prefix length; write it as/,
+    ],
+    [
+      "/129 in addresses",
+      { addresses: ["2001:db8::1/129"] },
+      /^addresses\[0\] "2001:db8::1\/129" is no address with a prefix length/,
+    ],
+    [
+      "a zone in addresses",
+      { addresses: ["fe80::1%eth0/64"] },
+      /^addresses\[0\] "fe80::1%eth0\/64" is no address/,
+    ],
+    [
+      "an address twice",
+      { addresses: ["192.0.2.1/24", "192.0.2.1/24"] },
+      /^addresses .* has an element twice; give each once$/,
+    ],
+    [
+      "addresses as text",
+      { addresses: "192.0.2.1/24" },
+      /^addresses "192\.0\.2\.1\/24" is a string; give a list$/,
+    ],
+    [
+      "multicast in addresses",
+      { addresses: ["ff02::1/64"] },
+      /^addresses\[0\] "ff02::1\/64" is not an address of one interface; choose another$/,
+    ],
+    ["owner -2", { owner: -2 }, /^owner -2 is below the limit; give a number from -1 to 4294967294$/],
+    [
+      "owner 2³²",
+      { owner: 2 ** 32 },
+      /^owner 4294967296 is above the limit; give a number from -1 to 4294967294$/,
+    ],
+    [
+      "owner 2³²-1, which is none",
+      { owner: 2 ** 32 - 1 },
+      /^owner 4294967295 is above the limit; give a number from -1 to 4294967294$/,
+    ],
+    [
+      "owner true",
+      { owner: true },
+      /^owner true is a boolean; give a string or a whole number from -1 to 4294967294/,
+    ],
+    ["group 1.5", { group: 1.5 }, /^group 1\.5 is no whole number; give a string or a whole number/],
+    ["mtu 67", { mtu: 67 }, /^mtu 67 is below the limit; give a number from 68 to 65535$/],
+    ["mtu 70000", { mtu: 70000 }, /^mtu 70000 is above the limit; give a number from 68 to 65535$/],
+    [
+      "mtu 65522 of a TAP",
+      { mtu: 65522 },
+      /^mtu 65522 is above 65521 bytes, the limit of a TAP; lower it, or use mode "tun"/,
+    ],
+    ["mtu 1400.5", { mtu: 1400.5 }, /^mtu 1400\.5 is no whole number; give a whole number from 68 to 65535/],
+    [
+      'mtu "1400"',
+      { mtu: "1400" },
+      /^mtu "1400" is a string; give a whole number from 68 to 65535, without quotes$/,
+    ],
+    [
+      "mtu below that of IPv6",
+      { mtu: 1279, addresses: ["2001:db8::1/64"] },
+      /^mtu 1279 is below 1280 bytes.*raise the mtu or take that address out$/,
+    ],
+    ["up as text", { up: "yes" }, /^up "yes" is a string; give true or false$/],
+    ["persistence boot", { persistence: "boot" }, /^persistence "boot" is not available yet; use "runtime"$/],
+    [
+      "persistence process",
+      { persistence: "process" },
+      /^persistence "process" is not available yet; use "runtime"$/,
+    ],
+    [
+      "namespace ../x",
+      { namespace: "../x" },
+      /^namespace "\.\.\/x" is no plain name; give the name of a file in \/run\/netns/,
+    ],
+    ["namespace with a blank", { namespace: "a b" }, /^namespace "a b" contains a blank/],
+    ["namespace -x", { namespace: "-x" }, /^namespace "-x" begins with "-".*choose another$/],
+    ["an empty namespace", { namespace: "" }, /^namespace "" is empty; give a name/],
+    ["onBusy wait", { onBusy: "wait" }, /^onBusy "wait" is not one of "fail", "force"; choose one of them$/],
+  ])("%s", (_, inputs, expected) => {
+    expect(messages(inputs)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test("of a namespace too", () => {
+    expect(messages({ name: "a/b", loopbackUp: 1 }, [], namespace)).toEqual([
+      expect.stringMatching(/^name "a\/b" is no plain name; give the name of a file/),
+      "loopbackUp 1 is a number; give true or false",
+    ]);
+  });
+
+  test("all problems of one resource at once, each property once", () => {
+    const { problems } = check({
+      name: "a/b",
+      mode: "bridge",
+      owner: -2,
+      mtu: "1400",
+      addresses: ["x", "y"],
+    });
+    expect(problems.map(({ property }) => property).sort()).toEqual(
+      ["addresses", "addresses", "mode", "mtu", "name", "owner"].sort(),
+    );
+  });
+
+  test("a rule about two inputs does not repeat what is wrong with one of them", () => {
+    expect(messages({ address: "300.1.1.1" })).toHaveLength(1);
+    expect(messages({ address: "300.1.1.1", netmask: 24 })).toHaveLength(1);
+    expect(messages({ address: "192.0.2.1", netmask: 33 })).toHaveLength(1);
+    expect(messages({ mtu: "9", addresses: ["2001:db8::1/64"] })).toHaveLength(1);
+  });
+});
+
+describe("good inputs pass", () => {
+  test.each<[string, Inputs]>([
+    ["nothing", {}],
+    ["15 bytes", { name: "abcdefghijklmno" }],
+    ["15 bytes of UTF-8", { name: "äääääääx" }],
+    ["a name with -", { name: "-x" }],
+    ["limits of a TUN", { mode: "tun", mtu: 65535 }],
+    ["the least mtu", { mtu: 68 }],
+    ["the largest of a TAP", { mode: "tap", mtu: 65521 }],
+    ["owner 0 and group none", { owner: 0, group: -1 }],
+    ["the last uid", { owner: 2 ** 32 - 2 }],
+    ["names", { owner: "alice", group: "kvm" }],
+    ["/len and netmask that agree", { address: "192.0.2.1/24", netmask: "255.255.255.0" }],
+    ["/len alone", { address: "192.0.2.1/31" }],
+    ["/0", { address: "192.0.2.1", netmask: "0.0.0.0" }],
+    ["netmask as number", { address: "192.0.2.1", netmask: 24 }],
+    ["netmask as digits", { address: "192.0.2.1", netmask: "24" }],
+    ["an IPv6 address that begins with ff, but is not multicast", { addresses: ["ff::1/64"] }],
+    ["many addresses", { addresses: ["192.0.2.1/24", "2001:db8::1/64", "fe80::1/64", "::1/128"] }],
+  ])("%s", (_, inputs) => expect(check(inputs).problems).toEqual([]));
+});
+
+test("defaults are filled in, and nothing else", () => {
+  const given = { name: "tap0", owner: "alice" };
+  expect(validate(tun, given, new Set()).inputs).toEqual({
+    name: "tap0",
+    owner: "alice",
+    mode: "tap",
+    up: true,
+    persistence: "runtime",
+    adopt: false,
+    onBusy: "fail",
+  });
+  expect(given).toEqual({ name: "tap0", owner: "alice" });
+  expect(validate(namespace, { name: "blue" }, new Set()).inputs).toEqual({
+    name: "blue",
+    loopbackUp: true,
+    force: false,
+  });
+});
+
+describe("an unknown property", () => {
+  test.each([
+    ["adress", "address"],
+    ["Address", "address"],
+    ["OWNER", "owner"],
+    ["MTU", "mtu"],
+    ["netMask", "netmask"],
+    ["adresses", "addresses"],
+    ["nmae", "name"],
+    ["name_space", "namespace"],
+  ])("%s is taken for %s", (wrong, right) => {
+    expect(messages({ [wrong]: "x" })).toEqual([
+      `${wrong} is no property of TunInterface; did you mean \`${right}\`?`,
+    ]);
+  });
+
+  test.each(["vlanFiltering", "completelyDifferent", "toString", "constructor"])(
+    "%s resembles none, so all are listed",
+    (wrong) => {
+      const all = Object.keys(tun.inputs).map((name) => `\`${name}\``);
+      expect(messages({ [wrong]: "x" })).toEqual([
+        `${wrong} is no property of TunInterface; it has ${all.join(", ")}`,
+      ]);
+    },
+  );
+
+  test.each(["macAddress", "macAdress"])("%s is taken for an output", (wrong) => {
+    expect(messages({ [wrong]: "x" })).toEqual([
+      `${wrong} is no property of TunInterface; \`macAddress\` is an output, which cannot be given; take it out`,
+    ]);
+  });
+
+  test("is found beside other problems", () => {
+    expect(messages({ adress: "x", mtu: 1 })).toHaveLength(2);
+  });
+});
+
+describe("what is not known yet is never an error", () => {
+  test.each(Object.keys(tun.inputs))("%s alone", (input) => {
+    const { problems, inputs } = validate(tun, {}, new Set([input]));
+    expect(problems).toEqual([]);
+    // Neither its value nor its default.
+    expect(inputs).not.toHaveProperty(input);
+  });
+
+  test.each<[string, Inputs, string[]]>([
+    ["netmask of an unknown address", { netmask: 24 }, ["address"]],
+    ["address with an unknown netmask", { address: "192.0.2.1" }, ["netmask"]],
+    ["/len with an unknown netmask", { address: "192.0.2.1/24" }, ["netmask"]],
+    ["mtu with an unknown mode", { mtu: 65535 }, ["mode"]],
+    ["mtu with unknown addresses", { mtu: 68 }, ["addresses"]],
+    ["addresses with an unknown mtu", { addresses: ["2001:db8::1/64"] }, ["mtu"]],
+  ])("%s", (_, inputs, unknown) => expect(check(inputs, unknown).problems).toEqual([]));
+
+  test("while what is known is still checked", () => {
+    expect(messages({ mtu: 67 }, ["mode", "address"])).toHaveLength(1);
+  });
+
+  test("also where an input is required", () => {
+    const strict = {
+      ...tun,
+      inputs: { ...tun.inputs, name: { ...tun.inputs.name, required: true } },
+    } as Kind;
+    expect(validate(strict, {}, new Set(["name"])).problems).toEqual([]);
+    expect(validate({ ...strict }, {}, new Set()).problems).toEqual([
+      { property: "name", message: "name is required; give it" },
+    ]);
+  });
+});
+
+test("every input states what a reference page needs, and its default satisfies its own schema", () => {
+  for (const kind of Object.values(kinds)) {
+    expect(inputSchema(kind)).toMatchObject({ additionalProperties: false });
+    for (const [name, { description, change }] of Object.entries({ ...kind.inputs })) {
+      expect(description, name).toMatch(/\.$/);
+      expect(["live", "replace", "control"]).toContain(change);
+    }
+    expect(validate(kind, { name: "x0" }, new Set()).problems).toEqual([]);
+  }
+});
