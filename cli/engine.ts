@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { buildWithGo, installOfficial } from "./engine/acquire";
-import { type Search, searchCache, searchPath } from "./engine/installed";
+import { type Engine, type Search, searchCache, searchPath } from "./engine/installed";
 import { minimumEngine, minimumGo } from "./engine/version";
 import { Failure } from "./failure";
 import type { Terminal } from "./terminal";
@@ -11,13 +11,6 @@ import type { Terminal } from "./terminal";
 export interface AutomationCopy {
   api: typeof Automation;
   file: string;
-}
-
-export interface Engine {
-  /** The `pulumi` binary. */
-  path: string;
-  version: string;
-  source: "PATH" | "cache" | "official install" | "built with Go";
 }
 
 type Step = [source: Engine["source"], search: (terminal: Terminal) => Search | Promise<Search>];

@@ -83,7 +83,8 @@ function addCause(
   for (const one of kept) if (!repeats(one, kept)) plan.diagnose(one);
   for (const { located } of thrown) plan.diagnose({ severity: "error", message: located });
   if (plan.diagnostics.some((one) => one.severity === "error")) return;
-  if (interrupted) plan.diagnose({ severity: "error", message: `interrupted by ${interrupted}` });
+  // That it was interrupted is said anyway, with what is left.
+  if (interrupted) plan.diagnostics.push({ severity: "error", message: `interrupted by ${interrupted}` });
   else
     for (const message of reasons(error))
       plan.diagnose({ severity: "error", message: explain(session, message) });

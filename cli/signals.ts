@@ -2,7 +2,7 @@
  * SIGINT and SIGTERM while the engine works. The engine ends cleanly at its first signal and hard at its second, so
  * it must get exactly one: a terminal's Ctrl-C reaches it by itself, everything else is passed on.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Terminal } from "./terminal";
 
 export interface Interruption {
@@ -20,7 +20,9 @@ export function watchSignals(terminal: Terminal): Interruption {
     first ??= name;
     if (!again) terminal.note(`${name}: the engine finishes what it has begun, and ends`);
     if (name === "SIGINT" && engineHasIt()) return;
-    controller.abort();
+    // The second signal is meant: the engine ends hard.
+    if (controller.signal.aborted) for (const engine of engines()) process.kill(engine, "SIGINT");
+    else controller.abort();
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
@@ -34,14 +36,39 @@ export function watchSignals(terminal: Terminal): Interruption {
   };
 }
 
+/** Our child processes that are the engine; the Automation API does not tell. */
+function engines(): number[] {
+  const numbers = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return numbers.map(Number).filter((pid) => parentOf(pid) === process.pid && nameOf(pid) === "pulumi");
+}
+
+function parentOf(pid: number): number | undefined {
+  return statFields(String(pid))?.[1];
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** The fields of a process after its name: state, parent, group, session, terminal, foreground group … */
+function statFields(pid: string): number[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .map(Number);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The engine is in our process group; where that is the terminal's foreground group, Ctrl-C went to both. */
 function engineHasIt(): boolean {
-  try {
-    const stat = readFileSync("/proc/self/stat", "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const [, , group, , , foreground] = fields.map(Number);
-    return foreground !== undefined && foreground > 0 && foreground === group;
-  } catch {
-    return false;
-  }
+  const [, , group, , , foreground = -1] = statFields("self") ?? [];
+  return foreground > 0 && foreground === group;
 }

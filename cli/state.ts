@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { giveBack, inside, invoker, makeFolder, ownedByInvoker } from "./ownership";
 import type { Project } from "./project";
@@ -40,6 +40,8 @@ export function openState(project: Project): State {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     TUNTAP_INSTANCE: process.env.TUNTAP_INSTANCE || instance,
   };
+  // An engine that was built here looks for the home in the account data, an official one in HOME, as we do.
+  if (!process.env.PULUMI_HOME && accountHome() !== homedir()) env.PULUMI_HOME = pulumiHome();
   // The engine reads `pulumi login` by itself; what Pulumi.yaml says, it would not know in our private folder.
   if (backend.source !== login)
     env.PULUMI_BACKEND_URL = backend.folder ? fileUrl(backend.folder) : backend.url;
@@ -98,6 +100,15 @@ function currentLogin(): string | undefined {
 
 function pulumiHome(): string {
   return process.env.PULUMI_HOME || join(homedir(), ".pulumi");
+}
+
+function accountHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    // A user without an account entry.
+    return undefined;
+  }
 }
 
 /** The file URL as the engine reads it: only what would end a URL's path is escaped. */

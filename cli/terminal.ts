@@ -88,7 +88,7 @@ export class Terminal {
 
   #draw(): void {
     if (!this.#status) return;
-    const width = Math.max(20, (process.stdout.columns ?? 80) - 3);
+    const width = Math.max(20, (process.stdout.columns || 80) - 3);
     this.#write(`${frames[this.#frame]} ${this.#status().slice(0, width)}`);
     this.#drawn = true;
   }

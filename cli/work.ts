@@ -1,4 +1,5 @@
 /** Plan, agreement, application: the course of every command that runs the engine. */
+import { isEcho } from "./complaint";
 import { type ExitCode, exitCode, usage } from "./failure";
 import type { RunOptions } from "./options";
 import { type Command, type Ending, perform } from "./phase";
@@ -65,7 +66,8 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
   const { terminal } = session;
   const applied = new Plan(planned.kind);
   applied.onDiagnostic = (message) => {
-    if (!isKnown(planned, message)) terminal.say(`  ${about(message)}${renderMessage(message, terminal)}`);
+    if (!isEcho(message.message) && !isKnown(planned, message))
+      terminal.say(`  ${about(message)}${renderMessage(message, terminal)}`);
   };
   const ending = await perform(session, command, "apply", applied, planned.steps.size);
   for (const message of planned.diagnostics) applied.diagnose(message);

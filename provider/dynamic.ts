@@ -9,8 +9,8 @@ import { Host } from "./host/host";
 import { openKernel } from "./kernel/open";
 import { kinds } from "./kinds";
 import type { Kind } from "./kinds/kind";
-import { InitialisationFailure, Reconciler, type Wanted } from "./reconcile";
-import type { Identity, Outputs } from "./request";
+import { InitialisationFailure, Reconciler } from "./reconcile";
+import type { Identity, Outputs, Wanted } from "./request";
 
 /** What stands for an input whose value is not known yet (sdk/nodejs/runtime/rpc.ts of the engine's SDK). */
 const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";

@@ -1,41 +1,22 @@
+import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
 import { converge, HalfMade, remove } from "./converge";
-import { describeDifference, differences, equal, judge } from "./differences";
+import { describeDifference, differences } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
-import { parseUrn } from "./host/leases";
-import type { Inputs, Kind, Problem, Target } from "./kinds/kind";
+import type { Inputs, Kind, Target } from "./kinds/kind";
+import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
   declaredOf,
-  defaultName,
   type Identity,
+  mask,
   maskSecrets,
   type Notice,
   type Outputs,
   resourceLabel,
   targetOf,
+  type Wanted,
 } from "./request";
-import { validate } from "./validate";
-
-/** What a face hands over: the inputs that are known, and the names of those that are not yet. */
-export interface Wanted {
-  identity: Identity;
-  inputs: Inputs;
-  unknown: ReadonlySet<string>;
-}
-
-export interface CheckResult {
-  inputs: Record<string, unknown>;
-  problems: Problem[];
-  notices: Notice[];
-}
-
-export interface DiffResult {
-  changes: boolean;
-  /** Inputs that only a new object can satisfy; it is always deleted before it is made anew. */
-  replaces: string[];
-  notices: Notice[];
-}
 
 export interface ReadResult {
   id: string;
@@ -57,209 +38,27 @@ export class InitialisationFailure extends Error {
 
 /** What is done with resources of every kind. One instance serves one engine run on one host. */
 export class Reconciler {
+  private readonly checker: Checker;
+  private readonly planner: Planner;
+
   constructor(
     private readonly host: Host,
-    private readonly claims: Claims,
-  ) {}
+    claims: Claims,
+  ) {
+    this.checker = new Checker(host, claims);
+    this.planner = new Planner(host);
+  }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
-  async check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
-    const { identity, unknown } = wanted;
-    const given = { ...wanted.inputs };
-    if (given.name === undefined && !unknown.has("name")) given.name = defaultName(kind, identity);
-    const { inputs, problems } = validate(kind, given, unknown);
-    const notices: Notice[] = [];
-    const broken = new Set(problems.map(({ property }) => property));
-    const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
-    problems.push(...((await kind.hostRules?.(sound, this.host)) ?? []));
-    if (problems.length === 0) {
-      // What is not known yet may turn out to be as it should.
-      const about = (message: string) => [...unknown].some((name) => message.includes(`\`${name}\``));
-      for (const { message } of kind.warnings?.(inputs) ?? []) {
-        if (!about(message)) notices.push({ severity: "warning", message });
-      }
-      if (!unknown.has("name") && !unknown.has("namespace")) {
-        problems.push(...this.claimName(kind, identity, inputs));
-        if (isNew && problems.length === 0) {
-          const found = await this.lookAtTheName(kind, identity, inputs);
-          problems.push(...found.problems);
-          notices.push(...found.notices);
-        }
-      }
-    }
-    return {
-      inputs,
-      problems: problems.map((problem) => this.maskProblem(problem, identity, inputs)),
-      notices: notices.map((notice) => mask(notice, identity, inputs)),
-    };
+  check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+    return this.checker.check(kind, wanted, isNew);
   }
 
-  private maskProblem(problem: Problem, identity: Identity, inputs: Inputs): Problem {
-    if (!identity.secrets?.includes(problem.property)) {
-      return { ...problem, message: maskSecrets(problem.message, identity, inputs) };
-    }
-    const value = inputs[problem.property];
-    const message = problem.message
-      .replaceAll(JSON.stringify(value), "[secret]")
-      .replaceAll(String(value), "[secret]");
-    // The engine prints the value of the property that a failure names, so this one names none.
-    return { property: "", message: maskSecrets(message, identity, inputs) };
-  }
-
-  private claimName(kind: Kind, identity: Identity, inputs: Inputs): Problem[] {
-    const name = inputs.name as string;
-    const space = claimSpace(kind, inputs.namespace as string | undefined);
-    const other = this.claims.claim(identity.urn, space, name);
-    if (other === undefined) return [];
-    const { kind: otherKind, logicalName } = parseUrn(other);
-    return [
-      {
-        property: "name",
-        message: `name ${JSON.stringify(name)} is claimed by ${otherKind} "${logicalName}" of this program already; give one of them another name`,
-      },
-    ];
-  }
-
-  /** Whether somebody else has the name of a resource that is about to be made. */
-  private async lookAtTheName(
-    kind: Kind,
-    identity: Identity,
-    inputs: Inputs,
-  ): Promise<{ problems: Problem[]; notices: Notice[] }> {
-    const target = targetOf(kind, this.host, identity, inputs, undefined);
-    const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
-    if (namespaceMissing && !this.claims.isClaimed("namespace", String(inputs.namespace))) {
-      const message = `namespace ${JSON.stringify(inputs.namespace)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;
-      return { problems: [], notices: [{ severity: "warning", message }] };
-    }
-    if (object !== undefined || !obstacle || obstacle.sameStack) return { problems: [], notices: [] };
-    const what = kind.describe(obstacle.object);
-    if (inputs.adopt === true) {
-      return {
-        problems: [],
-        notices: [{ severity: "warning", message: `takes over ${what}; \`down\` will delete it` }],
-      };
-    }
-    const message = `name ${JSON.stringify(inputs.name)} is taken by ${what}, which this resource did not make`;
-    // Whoever has a lease may be about to give the name up in this very run; a stranger is not.
-    if (obstacle.leased) return { problems: [], notices: [{ severity: "warning", message }] };
-    const { remedy } = new TuntapError(kind.codes.foreign, { message });
-    return {
-      problems: [{ property: "name", message: `${message} [${kind.codes.foreign}]. ${remedy}` }],
-      notices: [],
-    };
-  }
-
-  /** Compares with the kernel, whatever is recorded. */
-  async diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
-    const { identity, inputs, unknown } = wanted;
-    const result: DiffResult = { changes: unknown.size > 0, replaces: [], notices: [] };
-    const note = (severity: Notice["severity"], message: string) =>
-      result.notices.push(mask({ severity, message }, identity, inputs, recorded));
-    this.diffWithoutKernel(kind, wanted, recorded, result, note);
-    // Where it is to be cannot be looked at before that is known.
-    if (unknown.has("name") || unknown.has("namespace")) return result;
-
-    const target = targetOf(kind, this.host, identity, inputs, recorded);
-    const sighting = await kind.sight(target, this.host);
-    if (sighting.object === undefined) {
-      // Nothing is left to replace: an update makes it as it is wanted now, wherever that is.
-      result.changes = true;
-      result.replaces = [];
-      if (
-        !sighting.namespaceMissing &&
-        sighting.obstacle &&
-        !sighting.obstacle.sameStack &&
-        inputs.adopt !== true
-      ) {
-        note(
-          "warning",
-          `it no longer exists, and its name is taken by ${kind.describe(sighting.obstacle.object)}`,
-        );
-      } else {
-        note("warning", await this.describeLoss(target, "it will be made anew"));
-      }
-      return result;
-    }
-    if (sighting.leaseLost) {
-      result.changes = true;
-      note("warning", `its lease ${target.lease} was taken off; it will be restored`);
-    }
-    await this.diffProperties(kind, wanted, target, sighting.object, result, note);
-    if (result.replaces.length > 0) {
-      result.changes = true;
-      const reason = await kind.inUse(target, sighting.object, this.host);
-      if (reason !== undefined) {
-        note(
-          "warning",
-          `replacing it means deleting ${kind.describe(sighting.object)}, which is ${reason}: ${kind.forced(recorded) ? "it will be pulled from under it" : "this will be refused"}`,
-        );
-      }
-    }
-    return result;
-  }
-
-  private diffWithoutKernel(
-    kind: Kind,
-    { identity, inputs, unknown }: Wanted,
-    recorded: Outputs,
-    result: DiffResult,
-    note: (severity: Notice["severity"], message: string) => void,
-  ): void {
-    const rows = new Set(kind.properties.flatMap((property) => property.inputs));
-    for (const [name, schema] of Object.entries(kind.inputs)) {
-      if (unknown.has(name) || rows.has(name) || equal(inputs[name], recorded[name])) continue;
-      result.changes = true;
-      if (schema.change === "replace") result.replaces.push(name);
-    }
-    if (!equal(identity, recorded.__tuntap)) result.changes = true;
-    for (const name of recorded.__declared ?? []) {
-      if (inputs[name] !== undefined || unknown.has(name)) continue;
-      const property = kind.properties.find((row) => row.inputs.includes(name));
-      // Said in other words: a netmask that moved into the address.
-      if (property?.inputs.some((input) => inputs[input] !== undefined)) continue;
-      result.changes = true;
-      const left = property && property.want({} as never, recorded) === undefined;
-      if (left)
-        note("info", `${name} is no longer declared; it stays as it is, ${JSON.stringify(recorded[name])}`);
-    }
-  }
-
-  private async diffProperties(
-    kind: Kind,
-    { identity, inputs, unknown }: Wanted,
-    target: Target,
-    object: unknown,
-    result: DiffResult,
-    note: (severity: Notice["severity"], message: string) => void,
-  ): Promise<void> {
-    const desired = await kind.desire(inputs, this.host);
-    const found = differences(kind, target, desired, object, unknown);
-    for (const { difference, verdict } of await judge(kind, target, object, found, this.host)) {
-      const { property } = difference;
-      result.changes = true;
-      const text = describeDifference(difference, "declared", inputs, identity.secrets);
-      const changed = property.inputs.filter((name) => !equal(inputs[name], target.recorded?.[name]));
-      if (changed.length === 0) note("warning", `${text}: changed outside this program, will be set back`);
-      if (verdict === "replace") result.replaces.push(...(changed.length > 0 ? changed : property.inputs));
-      if (verdict === "blocked") {
-        const reason = await kind.inUse(target, object, this.host);
-        const consequence = kind.forced(inputs)
-          ? "it will be deleted under that process and made anew"
-          : "this will be refused until that process ends";
-        note(
-          "warning",
-          `${text}, and it cannot be changed while the interface is ${reason ?? "held"}: ${consequence}`,
-        );
-      }
-    }
-  }
-
-  private async describeLoss(target: Target, consequence: string): Promise<string> {
-    const restarted = target.recorded?.__bootId !== (await this.host.bootId());
-    const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
-    const why = restarted ? "the host was restarted" : "it was deleted outside this program";
-    return `${String(target.recorded?.name ?? target.name)}${where} no longer exists (${why}); ${consequence}`;
+  /** Compares with the kernel, whatever is recorded. Reads, never writes. */
+  diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
+    return this.withLabel(kind, wanted.identity, [wanted.inputs, recorded], () =>
+      this.planner.diff(kind, wanted, recorded),
+    );
   }
 
   /** Makes the object, or takes up what an interrupted run left of it. */
@@ -306,7 +105,7 @@ export class Reconciler {
       const note = (message: string) =>
         notices.push(mask({ severity: "warning", message }, identity, recorded));
       if (object === undefined) {
-        note(await this.describeLoss(target, "it will be made anew if the program still declares it"));
+        note(await describeLoss(this.host, target, "it will be made anew if the program still declares it"));
         return { notices };
       }
       const desired = await kind.desire(declared, this.host);
@@ -398,13 +197,4 @@ function identityOf(recorded: Outputs): Identity {
     });
   }
   return identity;
-}
-
-/** Links of one namespace share their names; namespaces have theirs for themselves. */
-function claimSpace(kind: Kind, namespace: string | undefined): string {
-  return kind.naming.format === "namespace-name" ? "namespace" : `link:${namespace ?? ""}`;
-}
-
-function mask(notice: Notice, identity: Identity, ...sources: Inputs[]): Notice {
-  return { ...notice, message: maskSecrets(notice.message, identity, ...sources) };
 }

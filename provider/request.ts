@@ -19,6 +19,13 @@ export interface Notice {
   message: string;
 }
 
+/** What a face hands over: the inputs that are known, and the names of those that are not yet. */
+export interface Wanted {
+  identity: Identity;
+  inputs: Inputs;
+  unknown: ReadonlySet<string>;
+}
+
 /** What is recorded with a resource beside its outputs, in properties that begin with `__`. */
 export interface Hidden {
   __tuntap: Identity;
@@ -96,4 +103,9 @@ function flatten(value: unknown): unknown[] {
   return [...parts, canonicalCidr(value), ...parts.map(canonicalAddress)].filter(
     (part) => part !== undefined,
   );
+}
+
+/** A notice without the values of secret inputs. */
+export function mask(notice: Notice, identity: Identity, ...sources: Inputs[]): Notice {
+  return { ...notice, message: maskSecrets(notice.message, identity, ...sources) };
 }

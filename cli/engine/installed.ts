@@ -1,10 +1,16 @@
 /** Engines that are already here: on PATH, or in the cache. */
 import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import type { Engine } from "../engine";
 import { userHome } from "../ownership";
 import { runProcess } from "./process";
 import { atLeast, engineVersion, findVersion, minimumEngine } from "./version";
+
+export interface Engine {
+  /** The `pulumi` binary. */
+  path: string;
+  version: string;
+  source: "PATH" | "cache" | "official install" | "built with Go";
+}
 
 /** The dynamic provider's launcher; without it no resource of ours can be made. */
 export const launcher = "pulumi-resource-pulumi-nodejs";

@@ -12,7 +12,7 @@ const lockFiles = (at: Lab) => readdirSync(locks(at)).filter((name) => name.ends
 async function inTheMiddle(at: Lab, delay = 8000) {
   const up = at.start(["up", "--yes", "--config", `delay=${delay}`]);
   const engine = await waitFor(() => childOf(up.child.pid ?? 0, /pulumi\0up\0/));
-  await waitFor(() => stateOf(at).includes('"creating"'));
+  await waitFor(() => /"pending_operations".*Thing::a.*"creating"/.test(stateOf(at)));
   return { up, engine };
 }
 
@@ -23,63 +23,81 @@ function writeLock(at: Lab, lock: { pid: number; hostname: string; timestamp?: s
 }
 
 describe("after kill -9 of the engine in the middle of a create", () => {
-  it("one up removes the lock and the pending create, says both, and ends right", async () => {
-    const at = lab();
-    const { up, engine } = await inTheMiddle(at, 4000);
-    process.kill(engine, "SIGKILL");
-    const ran = await up.ended;
-    expect(ran.code).toBe(1);
-    expect(ran.stderr).toMatch(/0 of 2 done; not done: Thing b; begun, end unknown: Thing a/);
-    expect(lockFiles(at)).toHaveLength(1);
-    // A preview needs no lock and changes none.
-    expect((await at.tuntap(["preview"])).code).toBe(0);
-    expect(lockFiles(at)).toHaveLength(1);
+  it(
+    "one up removes the lock and the pending create, says both, and ends right",
+    async () => {
+      const at = lab();
+      const { up, engine } = await inTheMiddle(at, 4000);
+      process.kill(engine, "SIGKILL");
+      const ran = await up.ended;
+      expect(ran.code).toBe(1);
+      expect(ran.stderr).toMatch(/0 of 2 done; not done: Thing b; begun, end unknown: Thing a/);
+      expect(lockFiles(at)).toHaveLength(1);
+      // A preview needs no lock and changes none.
+      expect((await at.tuntap(["preview"])).code).toBe(0);
+      expect(lockFiles(at)).toHaveLength(1);
 
-    const again = await at.tuntap(["up", "--yes", "--json"]);
-    expect(object(again), again.stderr).toMatchObject({ result: "succeeded", changes: { create: 2 } });
-    expect(again.stderr).toContain(`removed the lock of process ${engine}, which is dead`);
-    expect(again.stderr).toContain("cleared creates that a crash left pending");
-    expect(lockFiles(at)).toHaveLength(0);
-    expect(stateOf(at)).not.toContain("pending_operations");
-    expect((await at.tuntap(["up", "--expect-no-changes"])).code).toBe(0);
-  }, slow);
+      const again = await at.tuntap(["up", "--yes", "--json"]);
+      expect(object(again), again.stderr).toMatchObject({ result: "succeeded", changes: { create: 2 } });
+      expect(again.stderr).toContain(`removed the lock of process ${engine}, which is dead`);
+      expect(again.stderr).toContain("cleared creates that a crash left pending");
+      expect(lockFiles(at)).toHaveLength(0);
+      expect(stateOf(at)).not.toContain("pending_operations");
+      expect((await at.tuntap(["up", "--expect-no-changes"])).code).toBe(0);
+    },
+    slow,
+  );
 });
 
 describe("a lock", () => {
-  it("of a living engine is an error that names it; cancel asks it to end", async () => {
-    const at = lab();
-    const { up, engine } = await inTheMiddle(at);
-    const second = await at.tuntap(["up", "--yes", "--json"]);
-    expect(second.code).toBe(1);
-    const [diagnostic] = object(second).diagnostics as { message: string }[];
-    expect(diagnostic?.message).toContain(`process ${engine}`);
-    expect(diagnostic?.message).toContain(hostname());
-    expect(diagnostic?.message).toContain("tuntap cancel");
-    const cancelled = await at.tuntap(["cancel"]);
-    expect(cancelled.code, cancelled.all).toBe(0);
-    expect((await up.ended).code).toBe(1);
-    const third = await at.tuntap(["up", "--yes"]);
-    expect(third.code, third.all).toBe(0);
-  }, slow);
+  it(
+    "of a living engine is an error that names it; cancel asks it to end",
+    async () => {
+      const at = lab();
+      const { up, engine } = await inTheMiddle(at);
+      const second = await at.tuntap(["up", "--yes", "--json"]);
+      expect(second.code).toBe(1);
+      const [diagnostic] = object(second).diagnostics as { message: string }[];
+      expect(diagnostic?.message).toContain(`process ${engine}`);
+      expect(diagnostic?.message).toContain(hostname());
+      expect(diagnostic?.message).toContain("tuntap cancel");
+      const cancelled = await at.tuntap(["cancel"]);
+      expect(cancelled.code, cancelled.all).toBe(0);
+      expect((await up.ended).code).toBe(1);
+      const third = await at.tuntap(["up", "--yes"]);
+      expect(third.code, third.all).toBe(0);
+    },
+    slow,
+  );
 
-  it("of another host is an error; cancel removes it", async () => {
-    const at = lab({ "index.js": "exports.a = 1;" });
-    await at.tuntap(["preview"]);
-    writeLock(at, { pid: 1, hostname: "elsewhere" });
-    const refused = await at.tuntap(["up", "--yes"]);
-    expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/locked by somebody@elsewhere, process 1, .*another host\n.*tuntap cancel/);
-    const cancelled = await at.tuntap(["cancel"]);
-    expect(cancelled.stdout).toContain("removed the lock of somebody@elsewhere");
-    expect((await at.tuntap(["up", "--yes"])).code).toBe(0);
-  }, slow);
+  it(
+    "of another host is an error; cancel removes it",
+    async () => {
+      const at = lab({ "index.js": "exports.a = 1;" });
+      await at.tuntap(["preview"]);
+      writeLock(at, { pid: 1, hostname: "elsewhere" });
+      const refused = await at.tuntap(["up", "--yes"]);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(
+        /locked by somebody@elsewhere, process 1, .*another host\n.*tuntap cancel/,
+      );
+      const cancelled = await at.tuntap(["cancel"]);
+      expect(cancelled.stdout).toContain("removed the lock of somebody@elsewhere");
+      expect((await at.tuntap(["up", "--yes"])).code).toBe(0);
+    },
+    slow,
+  );
 
-  it("whose process number is another process by now is dead", async () => {
-    const at = lab({ "index.js": "exports.a = 1;" });
-    await at.tuntap(["preview"]);
-    writeLock(at, { pid: process.pid, hostname: hostname(), timestamp: "2020-01-01T00:00:00Z" });
-    const up = await at.tuntap(["up", "--yes"]);
-    expect(up.code, up.all).toBe(0);
-    expect(up.stderr).toContain(`removed the lock of process ${process.pid}, which is dead`);
-  }, slow);
+  it(
+    "whose process number is another process by now is dead",
+    async () => {
+      const at = lab({ "index.js": "exports.a = 1;" });
+      await at.tuntap(["preview"]);
+      writeLock(at, { pid: process.pid, hostname: hostname(), timestamp: "2020-01-01T00:00:00Z" });
+      const up = await at.tuntap(["up", "--yes"]);
+      expect(up.code, up.all).toBe(0);
+      expect(up.stderr).toContain(`removed the lock of process ${process.pid}, which is dead`);
+    },
+    slow,
+  );
 });

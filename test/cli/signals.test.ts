@@ -6,14 +6,16 @@ import { childOf, type Lab, lab, type Running, slow, waitFor } from "./tool";
 const stateOf = (at: Lab) => readFileSync(join(at.root, ".tuntap/state/.pulumi/stacks/lab/dev.json"), "utf8");
 
 async function inTheMiddle(at: Lab, up: Running): Promise<void> {
-  await waitFor(() => stateOf(at).includes('"creating"'));
+  await waitFor(() => /"pending_operations".*Thing::a.*"creating"/.test(stateOf(at)));
   expect(up.child.exitCode).toBe(null);
 }
 
 /** The engine ended by itself: what was begun is done and recorded, what was not begun is not there. */
 async function endedCleanly(at: Lab, ran: { code: number | null; all: string }): Promise<void> {
   expect(ran.code, ran.all).toBe(1);
-  expect(ran.all).toMatch(/interrupted by SIG(INT|TERM); 1 of 2 done; not done: Thing b; the next "tuntap up"/);
+  expect(ran.all).toMatch(
+    /interrupted by SIG(INT|TERM); 1 of 2 done; not done: Thing b; the next "tuntap up"/,
+  );
   expect(existsSync(join(at.store, "a.json"))).toBe(true);
   expect(existsSync(join(at.store, "b.json"))).toBe(false);
   const locks = join(at.root, ".tuntap/state/.pulumi/locks/organization/lab/dev");
@@ -25,45 +27,61 @@ async function endedCleanly(at: Lab, ran: { code: number | null; all: string }):
 
 describe("a signal in the middle of a create", () => {
   for (const name of ["SIGTERM", "SIGINT"] as const) {
-    it(`${name} to the command alone is passed on to the engine`, async () => {
-      const at = lab();
-      const up = at.start(["up", "--yes", "--config", "delay=5000"]);
-      await inTheMiddle(at, up);
-      up.child.kill(name);
-      await endedCleanly(at, await up.ended);
-    }, slow);
+    it(
+      `${name} to the command alone is passed on to the engine`,
+      async () => {
+        const at = lab();
+        const up = at.start(["up", "--yes", "--config", "delay=5000"]);
+        await inTheMiddle(at, up);
+        up.child.kill(name);
+        await endedCleanly(at, await up.ended);
+      },
+      slow,
+    );
   }
 
-  it("Ctrl-C on a terminal reaches the engine once", async () => {
-    const at = lab();
-    const up = at.onTerminal(["up", "--yes", "--config", "delay=5000"]);
-    await inTheMiddle(at, up);
-    up.child.stdin?.write("\u0003");
-    await endedCleanly(at, await up.ended);
-  }, slow);
+  it(
+    "Ctrl-C on a terminal reaches the engine once",
+    async () => {
+      const at = lab();
+      const up = at.onTerminal(["up", "--yes", "--config", "delay=5000"]);
+      await inTheMiddle(at, up);
+      up.child.stdin?.write("\u0003");
+      await endedCleanly(at, await up.ended);
+    },
+    slow,
+  );
 
-  it("a second SIGTERM makes the engine end at once", async () => {
-    const at = lab();
-    const up = at.start(["up", "--yes", "--config", "delay=60000"]);
-    await inTheMiddle(at, up);
-    const engine = await childOf(up.child.pid ?? 0, /pulumi\0up\0/);
-    up.child.kill("SIGTERM");
-    await up.until(/the engine finishes what it has begun/);
-    const before = Date.now();
-    up.child.kill("SIGTERM");
-    expect((await up.ended).code).toBe(1);
-    expect(Date.now() - before).toBeLessThan(20_000);
-    expect(existsSync(`/proc/${engine}`)).toBe(false);
-  }, slow);
+  it(
+    "a second SIGTERM makes the engine end at once",
+    async () => {
+      const at = lab();
+      const up = at.start(["up", "--yes", "--config", "delay=60000"]);
+      await inTheMiddle(at, up);
+      const engine = await childOf(up.child.pid ?? 0, /pulumi\0up\0/);
+      up.child.kill("SIGTERM");
+      await up.until(/the engine finishes what it has begun/);
+      const before = Date.now();
+      up.child.kill("SIGTERM");
+      expect((await up.ended).code).toBe(1);
+      expect(Date.now() - before).toBeLessThan(20_000);
+      expect(existsSync(`/proc/${engine}`)).toBe(false);
+    },
+    slow,
+  );
 
-  it("while the plan is made changes nothing", async () => {
-    const at = lab({ "index.js": "module.exports = () => new Promise((done) => setTimeout(done, 5000));" });
-    const up = at.start(["up", "--yes"]);
-    await waitFor(() => childOf(up.child.pid ?? 0, /pulumi\0preview\0/));
-    await new Promise((done) => setTimeout(done, 1000));
-    up.child.kill("SIGTERM");
-    const ran = await up.ended;
-    expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain("interrupted by SIGTERM; nothing was changed");
-  }, slow);
+  it(
+    "while the plan is made changes nothing",
+    async () => {
+      const at = lab({ "index.js": "module.exports = () => new Promise((done) => setTimeout(done, 5000));" });
+      const up = at.start(["up", "--yes"]);
+      await waitFor(() => childOf(up.child.pid ?? 0, /pulumi\0preview\0/));
+      await new Promise((done) => setTimeout(done, 1000));
+      up.child.kill("SIGTERM");
+      const ran = await up.ended;
+      expect(ran.code).toBe(1);
+      expect(ran.stderr).toContain("interrupted by SIGTERM; nothing was changed");
+    },
+    slow,
+  );
 });

@@ -102,7 +102,11 @@ export function lab(files: Record<string, string> = {}): Lab {
     tuntap: (args, extra) => start(args, extra).ended,
     onTerminal: (args) => {
       const line = [...command, ...args].map((word) => `'${word}'`).join(" ");
-      return launch(["script", "-qefc", line, "/dev/null"], root, env({ TERM: "xterm", COLUMNS: "120" }));
+      return launch(
+        ["script", "-qefc", `stty cols 120 rows 40; ${line}`, "/dev/null"],
+        root,
+        env({ TERM: "xterm" }),
+      );
     },
   };
 }

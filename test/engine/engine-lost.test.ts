@@ -24,56 +24,47 @@ afterEach(async () => {
   await lab.close();
 });
 
-test("an idle provider ends with its engine; a stopped one as soon as it goes on", async () => {
-  // The program has nothing more for the provider to do, but does not end.
-  workspace = new Workspace(
-    "test",
-    `import * as tuntap from "pulumi-tuntap";
+/** A program that has nothing for its provider to do once vm0 is made, but does not end. */
+const waiting = () => `import * as tuntap from "pulumi-tuntap";
 const tap = new tuntap.TunInterface("vm0", { namespace: "${lab.name}", owner: "daemon" });
 export const later = tap.ifindex.apply(() => new Promise((done) => setTimeout(done, 120_000)));
-`,
-  );
-  const idle = async () => {
-    crash.arm();
-    workspace.environment = crash.environment;
-    const { child, finished } = workspace.start("up");
-    workspace.environment = {};
-    const begun = () => crash.provider > 0 && lives(crash.provider);
-    await until("the provider has done its work", async () => (await lab.link("vm0")) && begun(), 30_000);
-    await sleep(1500);
-    return { child, finished, provider: crash.provider, engine: engineOf(crash.provider) };
-  };
+`;
 
-  const first = await idle();
-  process.kill(first.engine, "SIGKILL");
-  expect(await ended(first.provider)).toBeLessThan(limit);
-  const { code, report } = await first.finished;
+/** Starts an up and waits until its provider has nothing to do any more. */
+async function idle() {
+  crash.arm();
+  workspace.environment = crash.environment;
+  const { finished } = workspace.start("up");
+  workspace.environment = {};
+  const begun = () => crash.provider > 0 && lives(crash.provider);
+  await until("the provider has done its work", async () => (await lab.link("vm0")) && begun(), 30_000);
+  await sleep(1500);
+  const engine = engineOf(crash.provider);
+  return { finished, engine, provider: crash.provider, providers: descendants(engine).filter(isProvider) };
+}
+
+test("an idle provider ends with its engine", async () => {
+  workspace = new Workspace("test", waiting());
+  const { finished, engine, provider } = await idle();
+  process.kill(engine, "SIGKILL");
+  expect(await ended(provider)).toBeLessThan(limit);
+  const { code, report } = await finished;
   expect(code).toBe(1);
   expect(messages(report)).not.toBe("");
 
-  const second = await idle();
-  process.kill(second.provider, "SIGSTOP");
-  process.kill(second.engine, "SIGKILL");
-  await sleep(limit);
-  expect(lives(second.provider)).toBe(true);
-  process.kill(second.provider, "SIGCONT");
-  expect(await ended(second.provider)).toBeLessThan(limit);
-  expect((await second.finished).code).toBe(1);
+  const again = await idle();
+  process.kill(again.provider, "SIGSTOP");
+  process.kill(again.engine, "SIGKILL");
+  expect(await ended(again.provider)).toBeLessThan(limit);
+  expect((await again.finished).code).toBe(1);
+  // The engine starts one more where a state is read before the program runs, and may never ask it anything.
+  const late = await Promise.allSettled(again.providers.map((pid) => ended(pid, limit)));
+  for (const pid of again.providers) if (lives(pid)) process.kill(pid, "SIGKILL");
+  expect(late.filter(({ status }) => status === "rejected")).toEqual([]);
 
   await workspace.succeed("down");
   expect(await lab.links()).toEqual([]);
   expect(leftovers(workspace)).toEqual({ locks: [], pending: [], resources: 0 });
-});
-
-test("a provider that has not been asked anything yet ends with its engine", async () => {
-  workspace = new Workspace();
-  workspace.declare({ kind: "TunInterface", name: "vm0", args: { namespace: lab.name, owner: "daemon" } });
-  const { child, finished } = workspace.start("up");
-  const provider = await until("a provider", () => descendants(child.pid as number).find(isProvider), 30_000);
-  await until("it listens", () => ready(provider), 30_000);
-  process.kill(engineOf(provider), "SIGKILL");
-  expect(await ended(provider, 90_000)).toBeLessThan(limit);
-  expect((await finished).code).toBe(1);
 });
 
 test("50 interfaces in one run, killed at random moments: each time one up ends right", async () => {
@@ -130,19 +121,12 @@ test("50 interfaces in one run, killed at random moments: each time one up ends 
 }, 180_000);
 
 function isProvider(pid: number): boolean {
-  return commandOf(pid).some((word, position) => position === 1 && word.includes("/dynamic-provider"));
-}
-
-function commandOf(pid: number): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return words[1]?.includes("/dynamic-provider") === true;
   } catch {
-    return [];
+    return false;
   }
-}
-
-function ready(_pid: number): boolean {
-  return true;
 }
 
 function interfaces(round: number): Declared[] {

@@ -18,7 +18,16 @@ const floors: readonly (readonly Room[])[] = [
   [folder("cli"), folder("plugin")],
   [folder("sdk")],
   [files("provider/dynamic", "provider/engine")],
-  [files("provider/reconcile", "provider/converge", "provider/differences", "provider/request")],
+  [
+    files(
+      "provider/reconcile",
+      "provider/check",
+      "provider/plan",
+      "provider/converge",
+      "provider/differences",
+      "provider/request",
+    ),
+  ],
   [files("provider/validate"), files("provider/claims")],
   [folder("provider/kinds")],
   [folder("provider/host")],

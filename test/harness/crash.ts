@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -59,8 +68,11 @@ exec ${process.execPath} "$@"
     const hold = join(this.folder, "hold");
     rmSync(hold, { recursive: true, force: true });
     mkdirSync(hold);
-    for (const { action, namespace } of points) if (action === "hold") writeFileSync(join(hold, namespace), "");
-    const lines = points.map(({ namespace, phase, action, steps }) => `${namespace} ${phase} ${action} ${steps}\n`);
+    for (const { action, namespace } of points)
+      if (action === "hold") writeFileSync(join(hold, namespace), "");
+    const lines = points.map(
+      ({ namespace, phase, action, steps }) => `${namespace} ${phase} ${action} ${steps}\n`,
+    );
     writeFileSync(join(this.folder, "points"), lines.join(""));
     writeFileSync(join(this.folder, "log"), "");
   }
@@ -88,12 +100,16 @@ exec ${process.execPath} "$@"
 
   /** Whether a call was seen after it returned. */
   saw(namespace: string, call: string): boolean {
-    return this.log.some(([, , where, phase, step]) => where === namespace && phase === "after" && step === call);
+    return this.log.some(
+      ([, , where, phase, step]) => where === namespace && phase === "after" && step === call,
+    );
   }
 
   /** How often a call was seen, in whatever namespace. */
   count(call: string): number {
-    return this.log.filter(([, what, , phase, step]) => what === "event" && phase === "after" && step === call).length;
+    return this.log.filter(
+      ([, what, , phase, step]) => what === "event" && phase === "after" && step === call,
+    ).length;
   }
 
   /** Waits until every point with `hold` is reached, all in one process, and gives its pid. */
@@ -144,7 +160,8 @@ export function lives(pid: number): boolean {
 export function engineOf(provider: number): number {
   const shell = statusOf(provider)?.parent ?? 0;
   const engine = statusOf(shell)?.parent ?? 0;
-  if (statusOf(engine)?.name !== "pulumi") throw new Error(`${engine} is no engine: ${statusOf(engine)?.name}`);
+  if (statusOf(engine)?.name !== "pulumi")
+    throw new Error(`${engine} is no engine: ${statusOf(engine)?.name}`);
   return engine;
 }
 
@@ -155,7 +172,8 @@ export function descendants(pid: number): number[] {
     const parent = /^\d+$/.test(entry) ? statusOf(Number(entry))?.parent : undefined;
     if (parent !== undefined) parents.set(parent, [...(parents.get(parent) ?? []), Number(entry)]);
   }
-  const below = (of: number): number[] => (parents.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
+  const below = (of: number): number[] =>
+    (parents.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
   return below(pid);
 }
 
@@ -181,7 +199,9 @@ export function leftovers(workspace: Workspace, stack = "dev"): Leftovers {
   const state = join(workspace.folder, ".tuntap", "state", ".pulumi");
   const locks = join(state, "locks");
   const files = existsSync(locks) ? readdirSync(locks, { recursive: true }).map(String) : [];
-  const { latest } = JSON.parse(readFileSync(join(state, "stacks", "test", `${stack}.json`), "utf8")).checkpoint;
+  const { latest } = JSON.parse(
+    readFileSync(join(state, "stacks", "test", `${stack}.json`), "utf8"),
+  ).checkpoint;
   return {
     locks: files.filter((file) => file.endsWith(".json")),
     pending: (latest?.pending_operations ?? []).map((each: { type: string }) => each.type),

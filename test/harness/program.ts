@@ -5,7 +5,8 @@ import type { Kernel } from "../../provider/kernel/kernel";
 import { openKernel } from "../../provider/kernel/open";
 import { kinds } from "../../provider/kinds";
 import type { Kind } from "../../provider/kinds/kind";
-import { type DiffResult, Reconciler } from "../../provider/reconcile";
+import type { DiffResult } from "../../provider/plan";
+import { Reconciler } from "../../provider/reconcile";
 import type { Identity, Notice, Outputs } from "../../provider/request";
 
 /** What happened to one resource in one step. */

@@ -1,0 +1,114 @@
+import type { Claims } from "./claims";
+import { TuntapError } from "./errors";
+import type { Host } from "./host/host";
+import { parseUrn } from "./host/leases";
+import type { Inputs, Kind, Problem } from "./kinds/kind";
+import { defaultName, type Identity, mask, maskSecrets, type Notice, targetOf, type Wanted } from "./request";
+import { validate } from "./validate";
+
+export interface CheckResult {
+  inputs: Record<string, unknown>;
+  problems: Problem[];
+  notices: Notice[];
+}
+
+/** What can be said of a resource before anything is changed. */
+export class Checker {
+  constructor(
+    private readonly host: Host,
+    private readonly claims: Claims,
+  ) {}
+
+  /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
+  async check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+    const { identity, unknown } = wanted;
+    const given = { ...wanted.inputs };
+    if (given.name === undefined && !unknown.has("name")) given.name = defaultName(kind, identity);
+    const { inputs, problems } = validate(kind, given, unknown);
+    const notices: Notice[] = [];
+    const broken = new Set(problems.map(({ property }) => property));
+    const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
+    problems.push(...((await kind.hostRules?.(sound, this.host)) ?? []));
+    if (problems.length === 0) {
+      // What is not known yet may turn out to be as it should.
+      const about = (message: string) => [...unknown].some((name) => message.includes(`\`${name}\``));
+      for (const { message } of kind.warnings?.(inputs) ?? []) {
+        if (!about(message)) notices.push({ severity: "warning", message });
+      }
+      if (!unknown.has("name") && !unknown.has("namespace")) {
+        problems.push(...this.claimName(kind, identity, inputs));
+        if (isNew && problems.length === 0) {
+          const found = await this.lookAtTheName(kind, identity, inputs);
+          problems.push(...found.problems);
+          notices.push(...found.notices);
+        }
+      }
+    }
+    return {
+      inputs,
+      problems: problems.map((problem) => this.maskProblem(problem, identity, inputs)),
+      notices: notices.map((notice) => mask(notice, identity, inputs)),
+    };
+  }
+
+  private maskProblem(problem: Problem, identity: Identity, inputs: Inputs): Problem {
+    if (!identity.secrets?.includes(problem.property)) {
+      return { ...problem, message: maskSecrets(problem.message, identity, inputs) };
+    }
+    const value = inputs[problem.property];
+    const message = problem.message
+      .replaceAll(JSON.stringify(value), "[secret]")
+      .replaceAll(String(value), "[secret]");
+    // The engine prints the value of the property that a failure names, so this one names none.
+    return { property: "", message: maskSecrets(message, identity, inputs) };
+  }
+
+  private claimName(kind: Kind, identity: Identity, inputs: Inputs): Problem[] {
+    const name = inputs.name as string;
+    const space = claimSpace(kind, inputs.namespace as string | undefined);
+    const other = this.claims.claim(identity.urn, space, name);
+    if (other === undefined) return [];
+    const { kind: otherKind, logicalName } = parseUrn(other);
+    return [
+      {
+        property: "name",
+        message: `name ${JSON.stringify(name)} is claimed by ${otherKind} "${logicalName}" of this program already; give one of them another name`,
+      },
+    ];
+  }
+
+  /** Whether somebody else has the name of a resource that is about to be made. */
+  private async lookAtTheName(
+    kind: Kind,
+    identity: Identity,
+    inputs: Inputs,
+  ): Promise<{ problems: Problem[]; notices: Notice[] }> {
+    const target = targetOf(kind, this.host, identity, inputs, undefined);
+    const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
+    if (namespaceMissing && !this.claims.isClaimed("namespace", String(inputs.namespace))) {
+      const message = `namespace ${JSON.stringify(inputs.namespace)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;
+      return { problems: [], notices: [{ severity: "warning", message }] };
+    }
+    if (object !== undefined || !obstacle || obstacle.sameStack) return { problems: [], notices: [] };
+    const what = kind.describe(obstacle.object);
+    if (inputs.adopt === true) {
+      return {
+        problems: [],
+        notices: [{ severity: "warning", message: `takes over ${what}; \`down\` will delete it` }],
+      };
+    }
+    const message = `name ${JSON.stringify(inputs.name)} is taken by ${what}, which this resource did not make`;
+    // Whoever has a lease may be about to give the name up in this very run; a stranger is not.
+    if (obstacle.leased) return { problems: [], notices: [{ severity: "warning", message }] };
+    const { remedy } = new TuntapError(kind.codes.foreign, { message });
+    return {
+      problems: [{ property: "name", message: `${message} [${kind.codes.foreign}]. ${remedy}` }],
+      notices: [],
+    };
+  }
+}
+
+/** Links of one namespace share their names; namespaces have theirs for themselves. */
+function claimSpace(kind: Kind, namespace: string | undefined): string {
+  return kind.naming.format === "namespace-name" ? "namespace" : `link:${namespace ?? ""}`;
+}

@@ -1,0 +1,135 @@
+import { describeDifference, differences, equal, judge } from "./differences";
+import type { Host } from "./host/host";
+import type { Kind, Target } from "./kinds/kind";
+import { mask, type Notice, type Outputs, targetOf, type Wanted } from "./request";
+
+export interface DiffResult {
+  changes: boolean;
+  /** Inputs that only a new object can satisfy; it is always deleted before it is made anew. */
+  replaces: string[];
+  notices: Notice[];
+}
+
+/** What an update would do. Reads the kernel, never writes. */
+export class Planner {
+  constructor(private readonly host: Host) {}
+
+  /** Compares with the kernel, whatever is recorded. */
+  async diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
+    const { identity, inputs, unknown } = wanted;
+    const result: DiffResult = { changes: unknown.size > 0, replaces: [], notices: [] };
+    const note = (severity: Notice["severity"], message: string) =>
+      result.notices.push(mask({ severity, message }, identity, inputs, recorded));
+    this.diffWithoutKernel(kind, wanted, recorded, result, note);
+    // Where it is to be cannot be looked at before that is known.
+    if (unknown.has("name") || unknown.has("namespace")) return result;
+
+    const target = targetOf(kind, this.host, identity, inputs, recorded);
+    const sighting = await kind.sight(target, this.host);
+    if (sighting.object === undefined) {
+      // Nothing is left to replace: an update makes it as it is wanted now, wherever that is.
+      result.changes = true;
+      result.replaces = [];
+      if (
+        !sighting.namespaceMissing &&
+        sighting.obstacle &&
+        !sighting.obstacle.sameStack &&
+        inputs.adopt !== true
+      ) {
+        note(
+          "warning",
+          `it no longer exists, and its name is taken by ${kind.describe(sighting.obstacle.object)}`,
+        );
+      } else {
+        note("warning", await describeLoss(this.host, target, "it will be made anew"));
+      }
+      return result;
+    }
+    if (sighting.leaseLost) {
+      result.changes = true;
+      note("warning", `its lease ${target.lease} was taken off; it will be restored`);
+    }
+    if (sighting.obstacle && !sighting.obstacle.sameStack) {
+      note(
+        "warning",
+        `its new name is taken by ${kind.describe(sighting.obstacle.object)}: this will be refused`,
+      );
+    }
+    await this.diffProperties(kind, wanted, target, sighting.object, result, note);
+    if (result.replaces.length > 0) {
+      result.changes = true;
+      const reason = await kind.inUse(target, sighting.object, this.host);
+      if (reason !== undefined) {
+        note(
+          "warning",
+          `replacing it means deleting ${kind.describe(sighting.object)}, which is ${reason}: ${kind.forced(recorded) ? "it will be pulled from under it" : "this will be refused"}`,
+        );
+      }
+    }
+    return result;
+  }
+
+  private diffWithoutKernel(
+    kind: Kind,
+    { identity, inputs, unknown }: Wanted,
+    recorded: Outputs,
+    result: DiffResult,
+    note: (severity: Notice["severity"], message: string) => void,
+  ): void {
+    const rows = new Set(kind.properties.flatMap((property) => property.inputs));
+    for (const [name, schema] of Object.entries(kind.inputs)) {
+      if (unknown.has(name) || rows.has(name) || equal(inputs[name], recorded[name])) continue;
+      result.changes = true;
+      if (schema.change === "replace") result.replaces.push(name);
+    }
+    if (!equal(identity, recorded.__tuntap)) result.changes = true;
+    for (const name of recorded.__declared ?? []) {
+      if (inputs[name] !== undefined || unknown.has(name)) continue;
+      const property = kind.properties.find((row) => row.inputs.includes(name));
+      // Said in other words: a netmask that moved into the address.
+      if (property?.inputs.some((input) => inputs[input] !== undefined)) continue;
+      result.changes = true;
+      const left = property && property.want({} as never, recorded) === undefined;
+      if (left)
+        note("info", `${name} is no longer declared; it stays as it is, ${JSON.stringify(recorded[name])}`);
+    }
+  }
+
+  private async diffProperties(
+    kind: Kind,
+    { identity, inputs, unknown }: Wanted,
+    target: Target,
+    object: unknown,
+    result: DiffResult,
+    note: (severity: Notice["severity"], message: string) => void,
+  ): Promise<void> {
+    const desired = await kind.desire(inputs, this.host);
+    const found = differences(kind, target, desired, object, unknown);
+    for (const { difference, verdict } of await judge(kind, target, object, found, this.host)) {
+      const { property } = difference;
+      result.changes = true;
+      const text = describeDifference(difference, "declared", inputs, identity.secrets);
+      const changed = property.inputs.filter((name) => !equal(inputs[name], target.recorded?.[name]));
+      if (changed.length === 0) note("warning", `${text}: changed outside this program, will be set back`);
+      if (verdict === "replace") result.replaces.push(...(changed.length > 0 ? changed : property.inputs));
+      if (verdict === "blocked") {
+        const reason = await kind.inUse(target, object, this.host);
+        const consequence = kind.forced(inputs)
+          ? "it will be deleted under that process and made anew"
+          : "this will be refused until that process ends";
+        note(
+          "warning",
+          `${text}, and it cannot be changed while the interface is ${reason ?? "held"}: ${consequence}`,
+        );
+      }
+    }
+  }
+}
+
+/** Why an object is gone, as far as can be told, and what follows. */
+export async function describeLoss(host: Host, target: Target, consequence: string): Promise<string> {
+  const restarted = target.recorded?.__bootId !== (await host.bootId());
+  const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
+  const why = restarted ? "the host was restarted" : "it was deleted outside this program";
+  return `${String(target.recorded?.name ?? target.name)}${where} no longer exists (${why}); ${consequence}`;
+}
