@@ -15,7 +15,9 @@ export function isEcho(message: string): boolean {
 
 /** The lines that the engine marks as errors, without its display of the run. */
 export function reasons(error: unknown): string[] {
-  const text = (error as { commandResult?: { stderr?: string } }).commandResult?.stderr ?? messageOf(error);
+  const result = (error as { commandResult?: { stderr?: string; err?: { signal?: string } } }).commandResult;
+  if (result?.err?.signal) return [`the engine was killed by ${result.err.signal}`];
+  const text = result?.stderr ?? messageOf(error);
   const marked = [...text.matchAll(/^\s*error: (.*)$/gm)]
     .map((match) => match[1] ?? "")
     .filter((line) => !isEcho(line));

@@ -177,7 +177,7 @@ function isProvider(metadata: StepEventMetadata): boolean {
 }
 
 /** Do two property bags differ, apart from what is hidden? */
-export function differ(one: Properties | undefined, other: Properties | undefined): boolean {
+function differ(one: Properties | undefined, other: Properties | undefined): boolean {
   const visible = (bag: Properties | undefined) =>
     bag &&
     Object.fromEntries(

@@ -69,7 +69,7 @@ export async function openSession(
 }
 
 /** The stack's state is a file of ours and is not there. */
-export function isMissing(project: Project, state: State, stack: string): boolean {
+function isMissing(project: Project, state: State, stack: string): boolean {
   const file = join(
     state.backend.folder ?? "",
     ".pulumi",

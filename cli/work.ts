@@ -65,12 +65,12 @@ export async function work(command: Command, session: Session, began: number): P
 async function apply(command: Command, session: Session, planned: Plan, began: number): Promise<Result> {
   const { terminal } = session;
   const applied = new Plan(planned.kind);
+  // What the plan said is not said again.
+  for (const message of planned.diagnostics) applied.diagnose(message);
   applied.onDiagnostic = (message) => {
-    if (!isEcho(message.message) && !isKnown(planned, message))
-      terminal.say(`  ${about(message)}${renderMessage(message, terminal)}`);
+    if (!isEcho(message.message)) terminal.say(`  ${about(message)}${renderMessage(message, terminal)}`);
   };
   const ending = await perform(session, command, "apply", applied, planned.steps.size);
-  for (const message of planned.diagnostics) applied.diagnose(message);
   if (!ending.succeeded) return fail(applied, ending, terminal, whatIsLeft(planned, applied));
   terminal.say(`Done: ${countChanges(applied.changes(), "done")} (${seconds(Date.now() - began)})`);
   showEnd(command, applied, terminal);
@@ -134,13 +134,6 @@ function whatIsLeft(planned: Plan, applied: Plan): string {
   if (left.length) parts.push(`not done: ${names(left)}`);
   if (open.length) parts.push(`begun, end unknown: ${names(open)}`);
   return `${parts.join("; ")}; the next "tuntap up" goes on from here`;
-}
-
-function isKnown(plan: Plan, message: Diagnostic): boolean {
-  return plan.diagnostics.some(
-    (other) =>
-      other.severity === message.severity && other.message === message.message && other.urn === message.urn,
-  );
 }
 
 function about(message: Diagnostic): string {

@@ -14,10 +14,17 @@ export interface CheckResult {
 
 /** What can be said of a resource before anything is changed. */
 export class Checker {
+  private readonly recognised = new Set<string>();
+
   constructor(
     private readonly host: Host,
     private readonly claims: Claims,
   ) {}
+
+  /** The plan found the resource's own object, without its lease: when it is replaced it is no stranger. */
+  recognise(urn: string): void {
+    this.recognised.add(urn);
+  }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
   async check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
@@ -37,7 +44,7 @@ export class Checker {
       }
       if (!unknown.has("name") && !unknown.has("namespace")) {
         problems.push(...this.claimName(kind, identity, inputs));
-        if (isNew && problems.length === 0) {
+        if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
           const found = await this.lookAtTheName(kind, identity, inputs);
           problems.push(...found.problems);
           notices.push(...found.notices);

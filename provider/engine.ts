@@ -3,10 +3,10 @@ import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import type { Notice } from "./request";
 
-/** How long the engine may be out of reach before it counts as lost. */
-const graceMilliseconds = 1000;
-/** How often a lost connection is tried again within that time. */
-const retryMilliseconds = 250;
+/** How often the connection is looked at. */
+const lookMilliseconds = 250;
+/** How many looks in a row must find it broken: looks, not time, which also passes while this process is busy. */
+const looksUntilLost = 5;
 
 /** The connection back to the engine that started this provider. */
 export class Engine {
@@ -42,18 +42,14 @@ export class Engine {
    */
   endWithIt(end: () => void = () => process.exit(1)): void {
     const channel = this.client.getChannel();
-    let lostAt: number | undefined;
+    let missed = 0;
     const look = (): void => {
-      const state = channel.getConnectivityState(true);
-      if (state === grpc.connectivityState.READY) lostAt = undefined;
-      else lostAt ??= Date.now();
-      if (lostAt !== undefined && Date.now() - lostAt >= graceMilliseconds) {
-        end();
-        return;
-      }
-      const deadline = lostAt === undefined ? Number.POSITIVE_INFINITY : Date.now() + retryMilliseconds;
-      channel.watchConnectivityState(state, deadline, () => setImmediate(look));
+      missed = channel.getConnectivityState(true) === grpc.connectivityState.READY ? 0 : missed + 1;
+      if (missed < looksUntilLost) return;
+      clearInterval(timer);
+      end();
     };
+    const timer = setInterval(look, lookMilliseconds).unref();
     look();
   }
 }

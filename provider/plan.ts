@@ -8,6 +8,8 @@ export interface DiffResult {
   /** Inputs that only a new object can satisfy; it is always deleted before it is made anew. */
   replaces: string[];
   notices: Notice[];
+  /** The object was recognised, but its lease was gone. */
+  leaseLost?: true;
 }
 
 /** What an update would do. Reads the kernel, never writes. */
@@ -47,6 +49,7 @@ export class Planner {
     }
     if (sighting.leaseLost) {
       result.changes = true;
+      result.leaseLost = true;
       note("warning", `its lease ${target.lease} was taken off; it will be restored`);
     }
     if (sighting.obstacle && !sighting.obstacle.sameStack) {

@@ -56,9 +56,11 @@ export class Reconciler {
 
   /** Compares with the kernel, whatever is recorded. Reads, never writes. */
   diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
-    return this.withLabel(kind, wanted.identity, [wanted.inputs, recorded], () =>
-      this.planner.diff(kind, wanted, recorded),
-    );
+    return this.withLabel(kind, wanted.identity, [wanted.inputs, recorded], async () => {
+      const result = await this.planner.diff(kind, wanted, recorded);
+      if (result.leaseLost) this.checker.recognise(wanted.identity.urn);
+      return result;
+    });
   }
 
   /** Makes the object, or takes up what an interrupted run left of it. */

@@ -5,6 +5,8 @@ import { nameOf, plain, typeOf } from "./value";
 export type Row = Record<string, string>;
 
 const ours = /^(pulumi-nodejs:dynamic\/tuntap|tuntap:index):/;
+/** An owner or group that is not set. */
+const none = -1;
 const columns = ["kind", "name", "namespace", "mode", "owner", "group", "address", "mtu", "up"];
 
 /** The rows of a stack's resources, by their outputs. */
@@ -17,13 +19,16 @@ export function rowsOf(outputs: ReadonlyMap<string, Properties>): Row[] {
     const row: Row = { kind, name };
     for (const column of columns.slice(1)) {
       const value = column === "address" ? address(clear) : clear[column];
-      if (value !== undefined && value !== null && value !== "") row[column] = text(value);
+      if (value === undefined || value === null || value === "") continue;
+      row[column] = value === none ? "none" : text(value);
     }
     rows.push(row);
   }
-  return rows.sort((one, other) =>
-    `${one.namespace} ${one.name}`.localeCompare(`${other.namespace} ${other.name}`),
-  );
+  return rows.sort((one, other) => place(one).localeCompare(place(other)));
+}
+
+function place(row: Row): string {
+  return `${row.namespace ?? ""} ${row.name}`;
 }
 
 /** Columns that say nothing are left out. */

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import type { ErrorCode } from "../errors";
 
-export const namespaceFolder = "/run/netns";
+const namespaceFolder = "/run/netns";
 const tunNode = "/dev/net/tun";
 const { errno } = constants;
 

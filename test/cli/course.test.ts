@@ -155,6 +155,35 @@ describe("the course of a lab", () => {
   );
 });
 
+describe("what the provider says", () => {
+  const program = (mtu: number) => `
+    const { Thing } = require("./things/thing");
+    new Thing("a", { store: __dirname + "/store", mtu: ${mtu}, notice: "any user may attach" });`;
+
+  it(
+    "is printed on its resource, once for plan and run, and is in the object once",
+    async () => {
+      const at = lab({ "index.js": program(1500) });
+      const up = await at.tuntap(["up", "--yes"]);
+      expect(up.code, up.all).toBe(0);
+      expect(up.stdout.match(/warning: any user may attach/g)).toHaveLength(1);
+      expect(up.stdout).toMatch(/Thing a {2}create\n(?: {7}.*\n)* {7}warning: any user may attach/);
+      writeFileSync(join(at.store, "a.json"), JSON.stringify({ mode: "tap", mtu: 9000 }));
+      const repair = await at.tuntap(["up", "--yes", "--json"]);
+      const { diagnostics } = object(repair) as { diagnostics: { message: string }[] };
+      expect(diagnostics.map((one) => one.message).sort()).toEqual([
+        "any user may attach",
+        "mtu is 9000, declared 1500",
+      ]);
+      expect(repair.stderr.match(/mtu is 9000, declared 1500/g)).toHaveLength(1);
+      // It is also said where nothing changes.
+      const still = await at.tuntap(["preview"]);
+      expect(still.stdout).toMatch(/= {2}Thing a {2}unchanged\n {7}warning: any user may attach/);
+    },
+    slow,
+  );
+});
+
 describe("what goes wrong", () => {
   it(
     "changes nothing where the plan fails, and says why once",

@@ -46,7 +46,7 @@ export function temporary(): string {
 }
 
 /** Things `a` and `b` of the fixture, the second made after the first. */
-export const twoThings = `
+const twoThings = `
 import * as pulumi from "@pulumi/pulumi";
 import { Thing } from "./things/thing";
 const config = new pulumi.Config();

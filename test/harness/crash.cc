@@ -2,9 +2,9 @@
 // process, or one thread of it, exactly before or after one of them. The product knows nothing of it.
 //
 // The folder TT_CRASH_FOLDER holds `points`, one a line: NAMESPACE PHASE ACTION STEP[>STEP...]. The point is
-// reached when the last step is, in that namespace, after the others in their order. `kill` kills this process;
-// `hold` blocks the thread as long as the file hold/NAMESPACE exists, `delay` for a moment. What happens is written
-// to `log`.
+// reached when the last step is, in that namespace, after the others in their order. `kill` kills this
+// process; `hold` blocks the thread as long as the file hold/NAMESPACE exists, `delay` for a moment. What
+// happens is written to `log`.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -65,9 +65,8 @@ struct State {
 
   void write(const std::string& text) const {
     const std::string line = std::to_string(getpid()) + " " + text + "\n";
-    const int log =
-        static_cast<int>(syscall(SYS_openat, AT_FDCWD, (folder + "/log").c_str(),
-                                 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    const int log = static_cast<int>(syscall(SYS_openat, AT_FDCWD, (folder + "/log").c_str(),
+                                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (::write(log, line.data(), line.size()) < 0) abort();
     syscall(SYS_close, log);
   }
@@ -131,14 +130,21 @@ std::string namespace_in(const char* path) {
 
 std::string name_of(const nlmsghdr* message) {
   switch (message->nlmsg_type) {
-    case RTM_GETLINK: return "getlink";
-    case RTM_NEWADDR: return "newaddr";
-    case RTM_DELADDR: return "deladdr";
-    case RTM_GETADDR: return "getaddr";
-    case RTM_NEWLINKPROP: return "newlinkprop";
+    case RTM_GETLINK:
+      return "getlink";
+    case RTM_NEWADDR:
+      return "newaddr";
+    case RTM_DELADDR:
+      return "deladdr";
+    case RTM_GETADDR:
+      return "getaddr";
+    case RTM_NEWLINKPROP:
+      return "newlinkprop";
     case RTM_NEWLINK:
-    case RTM_DELLINK: break;
-    default: return "message" + std::to_string(message->nlmsg_type);
+    case RTM_DELLINK:
+      break;
+    default:
+      return "message" + std::to_string(message->nlmsg_type);
   }
   const bool add = message->nlmsg_type == RTM_NEWLINK;
   const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
@@ -199,18 +205,27 @@ int ioctl(int descriptor, unsigned long request, ...) {
   va_start(list, request);
   void* const argument = va_arg(list, void*);
   va_end(list);
-  const auto call = [=] { return real<int(int, unsigned long, ...)>("ioctl")(descriptor, request, argument); };
+  const auto call = [=] {
+    return real<int(int, unsigned long, ...)>("ioctl")(descriptor, request, argument);
+  };
   switch (request) {
-    case TUNSETIFF: return around("tunsetiff", call);
-    case SIOCGIFINDEX: return around("index", call);
-    case TUNSETOWNER: return around("owner", call);
-    case TUNSETGROUP: return around("group-id", call);
-    case TUNSETPERSIST: return around("persist", call);
-    default: return call();
+    case TUNSETIFF:
+      return around("tunsetiff", call);
+    case SIOCGIFINDEX:
+      return around("index", call);
+    case TUNSETOWNER:
+      return around("owner", call);
+    case TUNSETGROUP:
+      return around("group-id", call);
+    case TUNSETPERSIST:
+      return around("persist", call);
+    default:
+      return call();
   }
 }
 
-ssize_t sendto(int descriptor, const void* bytes, size_t size, int flags, const sockaddr* to, socklen_t length) {
+ssize_t sendto(int descriptor, const void* bytes, size_t size, int flags, const sockaddr* to,
+               socklen_t length) {
   const auto call = [=] {
     return real<ssize_t(int, const void*, size_t, int, const sockaddr*, socklen_t)>("sendto")(
         descriptor, bytes, size, flags, to, length);

@@ -187,6 +187,32 @@ export async function ended(pid: number, milliseconds = 15_000): Promise<number>
   return Date.now() - began;
 }
 
+function isProvider(pid: number): boolean {
+  try {
+    return (
+      readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[1]?.includes("/dynamic-provider") === true
+    );
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Kills the engine of a provider. Gives how long the provider outlived it, and which other providers of the engine
+ * lived on after 2 s; those are ended here.
+ */
+export async function loseEngine(provider: number): Promise<{ milliseconds: number; late: number[] }> {
+  const engine = engineOf(provider);
+  const others = descendants(engine).filter((pid) => pid !== provider && isProvider(pid));
+  process.kill(engine, "SIGKILL");
+  const began = Date.now();
+  const milliseconds = await ended(provider);
+  while (others.some(lives) && Date.now() - began < 2000) await sleep(20);
+  const late = others.filter(lives);
+  for (const pid of late) process.kill(pid, "SIGKILL");
+  return { milliseconds, late };
+}
+
 /** What a run that did not end well may leave in the state. */
 export interface Leftovers {
   locks: string[];

@@ -72,6 +72,9 @@ export class Program {
     notices.push(...diff.notices.map(text));
     if (!diff.changes) return { operation: "same", notices, outputs: recorded.outputs };
     if (diff.replaces.length > 0) {
+      // The engine checks a replaced resource once more, as if it were new.
+      const again = await this.reconciler.check(kind, wanted, true);
+      if (again.problems.length > 0) throw new CheckFailed(again.problems.map((problem) => problem.message));
       await this.reconciler.remove(kind, recorded.outputs);
       this.state.delete(logicalName);
       const { id, outputs } = await this.reconciler.create(kind, goal);

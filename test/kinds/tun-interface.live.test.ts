@@ -454,6 +454,13 @@ describe("leases", () => {
     expect((await lab.mustHave("dev0")).altnames).toEqual([outputs.__lease]);
   });
 
+  test("a lost lease does not stand in the way of a replace", async () => {
+    const { outputs } = await program.declare(kind, "dev0", base());
+    await lab.ip("link", "property", "del", "dev", "dev0", "altname", outputs.__lease as string);
+    expect((await program.newRun().declare(kind, "dev0", { ...base(), mode: "tun" })).operation).toBe("replace");
+    expect(await lab.links()).toHaveLength(1);
+  });
+
   test("an orphan of an interrupted run is taken up with what differs", async () => {
     await program.declare(kind, "dev0", base());
     const orphaned = new Program(program.instance);

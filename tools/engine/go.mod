@@ -1,3 +1,7 @@
+// The Pulumi engine that tuntap builds where only package registries can be reached (cli/engine/acquire.ts).
+// This module has no code of its own: it pins the engine's version and, through go.sum, every byte of its sources.
+// To move to another version: go get -tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@vX.Y.Z && go mod tidy,
+// then the same number in cli/engine/version.ts; a test compares the two.
 module github.com/tuntap/pulumi-tuntap/tools/engine
 
 go 1.25.11

@@ -1,0 +1,166 @@
+import { describe, expect, it } from "vitest";
+import { quote } from "../../cli/commands/env";
+import { atLeast, findVersion } from "../../cli/engine/version";
+import { Plan } from "../../cli/plan";
+import { shortenStack } from "../../cli/program";
+import { outcome } from "../../cli/render/outcome";
+import { renderPlan } from "../../cli/render/plan";
+import { renderTable, rowsOf } from "../../cli/render/table";
+import { nameOf, plain, show } from "../../cli/render/value";
+import { parseConfig } from "../../cli/settings";
+import { fileUrl, folderOf } from "../../cli/state";
+import { Terminal } from "../../cli/terminal";
+
+const secret = {
+  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+  ciphertext: "[secret]",
+};
+const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const urn = (name: string) => `urn:pulumi:dev::lab::pulumi-nodejs:dynamic/tuntap:TunInterface::${name}`;
+
+type Event = Parameters<Plan["record"]>[0];
+const step = (
+  kind: "resourcePreEvent" | "resOutputsEvent" | "resOpFailedEvent",
+  op: string,
+  old?: object,
+  next?: object,
+) =>
+  ({
+    [kind]: {
+      metadata: {
+        op,
+        urn: urn("tap0"),
+        type: "pulumi-nodejs:dynamic/tuntap:TunInterface",
+        old: old && { inputs: old, outputs: old },
+        new: next && { inputs: next, outputs: next },
+      },
+    },
+  }) as unknown as Event;
+
+describe("values", () => {
+  it("mask secrets at any depth, say what is unknown, hide what begins with __", () => {
+    const value = { a: secret, b: [secret, { c: unknown }], __lease: "x" };
+    expect(plain(value)).toEqual({ a: "[secret]", b: ["[secret]", { c: "[known after up]" }] });
+    expect([show(undefined), show(secret), show("tap"), show([1])]).toEqual([
+      "unset",
+      "[secret]",
+      '"tap"',
+      "[1]",
+    ]);
+  });
+
+  it("name a resource by its kind and logical name, whatever the name holds", () => {
+    expect(nameOf(urn("a::b"))).toEqual({ kind: "TunInterface", name: "a::b" });
+    expect(nameOf("urn:pulumi:dev::lab::my:mod:Bridge$tuntap:index:TunInterface::x")).toEqual({
+      kind: "TunInterface",
+      name: "x",
+    });
+  });
+});
+
+describe("a plan", () => {
+  it("counts a drifted resource as an update, from the kernel's value", () => {
+    const plan = new Plan("run");
+    plan.record(step("resourcePreEvent", "refresh", { mtu: 1500 }, { mtu: 1500 }));
+    plan.record(step("resOutputsEvent", "refresh", { mtu: 1500 }, { mtu: 9000 }));
+    plan.record(step("resourcePreEvent", "update", { mtu: 9000, __x: 1 }, { mtu: 1500, __x: 2 }));
+    plan.record(step("resOutputsEvent", "update", { mtu: 9000 }, { mtu: 1500 }));
+    expect(plan.changes()).toEqual({ create: 0, update: 1, delete: 0, replace: 0, same: 0 });
+    expect(plan.stateChanged).toBe(true);
+    const lines = renderPlan(plan, new Terminal(true), false);
+    expect(lines).toEqual(["  ~  TunInterface tap0  update", "       mtu: 9000 => 1500"]);
+  });
+
+  it("counts a replacement once, and as running until its last step", () => {
+    const plan = new Plan("run");
+    plan.record(step("resourcePreEvent", "delete-replaced", { mode: "tap" }));
+    plan.record(step("resOutputsEvent", "delete-replaced", { mode: "tap" }));
+    plan.record(step("resOutputsEvent", "replace", { mode: "tap" }, { mode: "tun" }));
+    expect([...plan.steps.values()].map((one) => one.state)).toEqual(["running"]);
+    plan.record(step("resOutputsEvent", "create-replacement", { mode: "tap" }, { mode: "tun" }));
+    expect(plan.changes().replace).toBe(1);
+    expect([...plan.steps.values()].map((one) => one.state)).toEqual(["done"]);
+  });
+
+  it("shows a message on its resource once, also on one that does not change", () => {
+    const plan = new Plan("run");
+    const event = { severity: "warning", message: "owner is unset\n", urn: urn("tap0"), color: "never" };
+    for (let i = 0; i < 2; i++) plan.record({ diagnosticEvent: event } as unknown as Event);
+    plan.record(step("resOutputsEvent", "same", { mtu: 1500 }, { mtu: 1500 }));
+    expect(plan.diagnostics).toHaveLength(1);
+    expect(renderPlan(plan, new Terminal(true), false)).toEqual([
+      "  =  TunInterface tap0  unchanged",
+      "       warning: owner is unset",
+    ]);
+  });
+});
+
+describe("the table", () => {
+  it("shows what the outputs of our resources say, without empty columns", () => {
+    const outputs = new Map<string, Record<string, unknown>>([
+      [urn("two"), { name: "tap2", mode: "tap", address: "10.0.0.2", netmask: "255.255.255.0", up: true }],
+      [
+        urn("one"),
+        {
+          name: "tap1",
+          mode: "tun",
+          address: "10.0.0.1/24",
+          addresses: ["fd00::1/64"],
+          up: false,
+          owner: secret,
+        },
+      ],
+      ["urn:pulumi:dev::lab::random:index:Pet::p", { name: "pet" }],
+    ]);
+    const table = renderTable(rowsOf(outputs));
+    expect(table).not.toContain("pet");
+    expect(table.split("\n").filter((line) => line.startsWith("│"))).toEqual([
+      "│ kind         │ name │ mode │ owner    │ address                │ up  │",
+      "│ TunInterface │ tap1 │ tun  │ [secret] │ 10.0.0.1/24 fd00::1/64 │ no  │",
+      "│ TunInterface │ tap2 │ tap  │ -        │ 10.0.0.2/255.255.255.0 │ yes │",
+    ]);
+  });
+});
+
+describe("small parts", () => {
+  it("the one object has the documented fields in their order", () => {
+    const changes = { create: 0, update: 0, delete: 0, replace: 0, same: 1 };
+    const parts = { command: "up", stack: "dev", result: "succeeded" as const, changes, durationMs: 3 };
+    const made = outcome({
+      ...parts,
+      outputs: { a: secret },
+      diagnostics: [{ severity: "warning", message: "m" }],
+    });
+    expect(JSON.stringify(made)).toBe(
+      '{"command":"up","stack":"dev","result":"succeeded","changes":{"create":0,"update":0,"delete":0,"replace":0,' +
+        '"same":1},"outputs":{"a":"[secret]"},"diagnostics":[{"severity":"warning","message":"m","urn":""}],"durationMs":3}',
+    );
+  });
+
+  it("versions are compared as numbers", () => {
+    expect(findVersion("go version go1.26.8 linux/amd64")).toBe("1.26.8");
+    expect(atLeast("3.1000.0", "3.206.0")).toBe(true);
+    expect(atLeast("3.99.9", "3.206.0")).toBe(false);
+    expect(atLeast("1.25", "1.25.0")).toBe(true);
+  });
+
+  it("words are quoted for a shell, folders for a URL", () => {
+    expect(quote("/a/b-c_d.e")).toBe("/a/b-c_d.e");
+    expect(quote("it's $HOME")).toBe(`'it'\\''s $HOME'`);
+    for (const folder of ["/a b/ü", "/100%/x?y#z"]) expect(folderOf(fileUrl(folder), "/")).toBe(folder);
+    expect(folderOf("s3://bucket", "/")).toBe(undefined);
+    expect(folderOf("file://./state", "/root")).toBe("/root/state");
+  });
+
+  it("a configuration value may hold =, its key a namespace", () => {
+    expect(parseConfig("lab", "a=b=c")).toEqual(["lab:a", "b=c"]);
+    expect(parseConfig("lab", "other:a=")).toEqual(["other:a", ""]);
+    expect(() => parseConfig("lab", "=a")).toThrow(/expected key=value/);
+  });
+
+  it("a stack trace shrinks to the user's line", () => {
+    const trace =
+      "Error: x\n    at f (/lab/node_modules/p/i.js:1:2)\n    at g (/lab/index.ts:3:4)\n    at node:internal/a:5:6";
+    expect(shortenStack(trace)).toBe("Error: x\n    at /lab/index.ts:3:4");
+  });
+});
