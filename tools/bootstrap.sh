@@ -10,8 +10,8 @@ fail() {
 
 command -v g++ >/dev/null && command -v make >/dev/null ||
   fail "g++ and make are needed to build the addon; on Debian-like hosts: apt-get install g++ make"
-[ "$(node -p 'parseInt(process.versions.node) >= 20')" = true ] ||
-  fail "Node.js $(node --version) is too old; 20 or newer is needed"
+node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 12) ? 0 : 1)' ||
+  fail "Node.js $(node --version) is too old; 20.12 or newer is needed"
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   echo "installing npm packages …" >&2
