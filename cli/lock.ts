@@ -26,6 +26,17 @@ export function findLocks(folder: string, project: string, stack: string): Lock[
     );
 }
 
+/** Does a living engine, of whatever stack and host, work in the folder? */
+export function anyLiveLock(folder: string): boolean {
+  const base = join(folder, ".pulumi", "locks");
+  if (!existsSync(base)) return false;
+  return readdirSync(base, { recursive: true, withFileTypes: true }).some(
+    (entry) =>
+      entry.name.endsWith(".json") &&
+      ["alive", "elsewhere"].includes(readLock(join(entry.parentPath, entry.name))?.holder ?? ""),
+  );
+}
+
 /** Removes the locks of dead processes and gives them; a lock that somebody may hold is an error. */
 export function clearDeadLocks(folder: string, project: string, stack: string): Lock[] {
   const locks = findLocks(folder, project, stack);

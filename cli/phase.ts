@@ -5,7 +5,6 @@ import type { Diagnostic, Plan } from "./plan";
 import { type ProgramError, shortenStack } from "./program";
 import { followProgress } from "./render/progress";
 import type { Session } from "./session";
-import { watchSignals } from "./signals";
 
 export type Command = "preview" | "up" | "refresh" | "down";
 export type Phase = "plan" | "apply";
@@ -28,7 +27,7 @@ export async function perform(
   plan: Plan,
   total?: number,
 ): Promise<Ending> {
-  const interruption = watchSignals(session.terminal);
+  const { interruption } = session;
   const stopProgress = followProgress(titles[phase][command], plan, session.terminal, total);
   try {
     await callEngine(session, command, phase, (event) => plan.record(event), interruption.signal);
@@ -38,7 +37,6 @@ export async function perform(
     return { succeeded: false, interrupted: interruption.interrupted() };
   } finally {
     stopProgress();
-    interruption.stop();
   }
 }
 

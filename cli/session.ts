@@ -1,6 +1,6 @@
 /** Everything a command needs before the engine can work: project, engine, state, settings, stack. */
 import { existsSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { complain } from "./complaint";
 import { type AutomationCopy, asCommand, findEngine } from "./engine";
@@ -10,8 +10,10 @@ import { type RunOptions, shortName } from "./options";
 import { type ProgramError, resolveForProgram, runProgram } from "./program";
 import { findEntry, findProject, type Project } from "./project";
 import { openSettings, parseConfig, type Settings } from "./settings";
+import { type Interruption, watchSignals } from "./signals";
 import { giveBackState, openState, type State } from "./state";
 import type { Terminal } from "./terminal";
+import { removeTornFiles } from "./torn";
 
 export interface Session {
   terminal: Terminal;
@@ -23,6 +25,8 @@ export interface Session {
   stack: Automation.Stack;
   /** What the program threw, with the line of the user's code. */
   programErrors: ProgramError[];
+  /** Signals that arrive from the moment on when there is something to end cleanly. */
+  interruption: Interruption;
   close(): void;
 }
 
@@ -43,25 +47,30 @@ export async function openSession(
   const config = options.config.map((pair) => parseConfig(project.name, pair));
   const engine = await findEngine(terminal);
   const state = openState(project);
-  const close = () => giveBackState(project, state, shortName(options.stack));
+  const interruption = watchSignals(terminal);
+  const close = () => {
+    interruption.stop();
+    giveBackState(project, state, shortName(options.stack));
+  };
   try {
     Object.assign(process.env, { TUNTAP_INSTANCE: state.env.TUNTAP_INSTANCE });
     const settings = openSettings(project, state, options.stack, options.config);
     if (needs.lock) clearLocks(project, state, options.stack, terminal);
+    await clearTorn(state, terminal);
     const automation = loadAutomation(project);
     const programErrors: ProgramError[] = [];
     const program = () => runProgram(project, (error) => programErrors.push(error));
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,
       pulumiCommand: asCommand(automation, engine),
-      envVars: { ...state.env, PATH: pathWithNode() },
+      envVars: { ...state.env, ...watchedProviders(), PATH: pathWithNode() },
     };
     const opening = { project, state, settings, options, config, workspace, program };
     const stack = await openStack(automation.api, opening).catch((error) => {
       throw complain({ settings, state }, error);
     });
-    if (needs.lock) await clearPending({ project, state, settings, options, terminal, stack });
-    return { terminal, options, project, engine, state, settings, stack, programErrors, close };
+    if (needs.lock) await clearPending({ project, state, settings, options, terminal, stack, interruption });
+    return { terminal, options, project, engine, state, settings, stack, programErrors, interruption, close };
   } catch (error) {
     close();
     throw error;
@@ -132,9 +141,24 @@ async function clearPending(at: Omit<Session, "engine" | "programErrors" | "clos
     target: [root],
     color: "never",
     showSecrets: false,
+    signal: at.interruption.signal,
     ...(settings.copy ? { configFile: settings.copy } : {}),
   });
   terminal.note("cleared creates that a crash left pending");
+}
+
+async function clearTorn(state: State, terminal: Terminal): Promise<void> {
+  if (!state.backend.folder) return;
+  for (const file of await removeTornFiles(state.backend.folder))
+    terminal.note(`removed ${relative(state.backend.folder, file)}, which a killed engine left half-written`);
+}
+
+/** Preloads provider-watch into the engine's providers; run from its sources, the command goes without it. */
+function watchedProviders(): Record<string, string> {
+  const watch = join(__dirname, "provider-watch.js");
+  if (!existsSync(watch)) return {};
+  const preload = `--require "${watch.replace(/["\\]/g, "\\$&")}"`;
+  return { NODE_OPTIONS: [process.env.NODE_OPTIONS, preload].filter(Boolean).join(" ") };
 }
 
 /** The engine's providers are started with `node`: let it be this one, also where sudo hides the user's PATH. */

@@ -20,9 +20,14 @@ export function watchSignals(terminal: Terminal): Interruption {
     first ??= name;
     if (!again) terminal.note(`${name}: the engine finishes what it has begun, and ends`);
     if (name === "SIGINT" && engineHasIt()) return;
-    // The second signal is meant: the engine ends hard.
-    if (controller.signal.aborted) for (const engine of engines()) process.kill(engine, "SIGINT");
-    else controller.abort();
+    if (!controller.signal.aborted) {
+      controller.abort();
+      return;
+    }
+    // The second signal is meant: the engine ends hard, or this where none runs.
+    const running = engines();
+    for (const engine of running) process.kill(engine, "SIGINT");
+    if (running.length === 0) process.exit(1);
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);

@@ -39,7 +39,8 @@ export async function work(command: Command, session: Session, began: number): P
   const planned = new Plan(kind);
   const planning = await perform(session, command, "plan", planned);
   showPlan(planned, session);
-  if (!planning.succeeded) return fail(planned, planning, terminal, "nothing was changed");
+  if (!planning.succeeded || planning.interrupted)
+    return fail(planned, planning, terminal, "nothing was changed");
   showSummary(command, planned, session);
   const changed = planned.changed();
   if (options.expectNoChanges && changed) {
@@ -55,7 +56,7 @@ export async function work(command: Command, session: Session, began: number): P
     showEnd(command, planned, terminal);
     return resultOf(planned, exitCode.done);
   }
-  if (changed && !options.yes && !(await confirm(questions[command]))) {
+  if (changed && !options.yes && !(await confirm(questions[command], session.interruption.signal))) {
     terminal.say("Nothing was changed.");
     return resultOf(planned, exitCode.failed);
   }
@@ -144,7 +145,7 @@ function resultOf(plan: Plan, code: ExitCode): Result {
   return { code, changes: plan.changes(), outputs: plan.stackOutputs, diagnostics: plan.diagnostics };
 }
 
-async function confirm(message: string): Promise<boolean> {
+async function confirm(message: string, signal: AbortSignal): Promise<boolean> {
   const prompts = await import("@clack/prompts");
-  return (await prompts.confirm({ message, initialValue: false })) === true;
+  return (await prompts.confirm({ message, signal, initialValue: false })) === true;
 }

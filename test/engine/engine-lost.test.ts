@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { resolve } from "node:path";
+import { mkdirSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Crash, ended, exported, leftovers, lives, loseEngine } from "../harness/crash";
 import { Lab } from "../harness/lab";
@@ -93,6 +94,43 @@ test("a provider that was busy for a while does not take its engine for lost", a
   });
   process.kill(engine.pid, "SIGKILL");
   expect(await ended(provider.pid)).toBeLessThan(limit);
+});
+
+// What kill -9 leaves in the state's folder while the engine writes there; it happens, but not at every try.
+const torn: [string, (state: string) => void][] = [
+  [
+    "half a file beside the state",
+    // Truncated and written anew before each rename of the state itself.
+    (state) => truncateSync(join(state, "stacks", "test", "dev.json.attrs")),
+  ],
+  [
+    "an unfinished lock",
+    // Written under such a name and then renamed; until then it counts as a lock for every other engine.
+    (state) => {
+      const folder = join(state, "locks", "organization", "test", "dev");
+      const file = join(folder, "00000000-0000-0000-0000-000000000000.json.18a2b3c4d5e6f708.tmp");
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(file, "");
+      const past = new Date(Date.now() - 60_000);
+      utimesSync(file, past, past);
+    },
+  ],
+];
+
+test.each(torn)("an engine killed while it writes leaves %s: the next up ends right", async (_, tear) => {
+  const declare = (mtu: number) =>
+    workspace.declare({
+      kind: "TunInterface",
+      name: "vm0",
+      args: { namespace: lab.name, owner: "daemon", mtu },
+    });
+  declare(1400);
+  await workspace.succeed("up");
+  tear(join(workspace.folder, ".tuntap", "state", ".pulumi"));
+  declare(1300);
+  const { code, stderr } = await workspace.run("up");
+  expect(code, stderr).toBe(0);
+  expect((await lab.mustHave("vm0")).mtu).toBe(1300);
 });
 
 test("50 interfaces in one run, killed at random moments: each time one up ends right", async () => {
