@@ -31,9 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const child of children) {
-    if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-  }
+  for (const child of children) await lab.release(child);
   workspace.close();
   await lab.close();
   rmSync(folder, { recursive: true, force: true });
@@ -58,7 +56,8 @@ async function attach(
     `exec setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all --bounding-set=-all socat ${options} '${device}' '${other}'`,
   ].join(" && ");
   const child = spawn("ip", ["netns", "exec", lab.name, "unshare", "--mount", "sh", "-c", script], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: "ignore",
+    detached: true,
   });
   children.push(child);
   await until(`${name} has a carrier`, async () => (await lab.mustHave(name)).flags.includes("LOWER_UP"));
@@ -94,7 +93,7 @@ test("a packet passes between two TAPs of a bridge, each held by an unprivileged
   const file = join(folder, "frame");
   writeFileSync(file, frame, { mode: 0o644 });
   // Both ways, so that it stays attached when the file has been sent.
-  const sender = await attach("tap0", "tap", `EXEC:sh -c "sleep 1\\; cat ${file}\\; sleep 60"`, "");
+  const sender = await attach("tap0", "tap", `SYSTEM:sleep 1; cat ${file}; sleep 60`, "");
   await until("the frame is there", async () =>
     (await run("cat", received)).includes("a-frame-through-the-bridge"),
   );

@@ -119,7 +119,7 @@ export class Lab {
         `OPEN:/dev/net/tun,rdwr,ioctl-bin=0x400454ca:x${request.toString("hex")}`,
         "EXEC:sleep 600",
       ],
-      { stdio: "ignore" },
+      { stdio: "ignore", detached: true },
     );
     this.children.push(child);
     await until(
@@ -134,6 +134,7 @@ export class Lab {
   async start(sign: string, ...command: string[]): Promise<ChildProcess> {
     const child = spawn("ip", ["netns", "exec", this.name, ...command], {
       stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
     });
     this.children.push(child);
     let printed = "";
@@ -147,7 +148,8 @@ export class Lab {
   async release(child: ChildProcess): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
+    // With what it started: such a process leads a group of its own.
+    process.kill(-(child.pid as number), "SIGTERM");
     await ended;
   }
 

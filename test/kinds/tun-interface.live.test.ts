@@ -457,7 +457,9 @@ describe("leases", () => {
   test("a lost lease does not stand in the way of a replace", async () => {
     const { outputs } = await program.declare(kind, "dev0", base());
     await lab.ip("link", "property", "del", "dev", "dev0", "altname", outputs.__lease as string);
-    expect((await program.newRun().declare(kind, "dev0", { ...base(), mode: "tun" })).operation).toBe("replace");
+    expect((await program.newRun().declare(kind, "dev0", { ...base(), mode: "tun" })).operation).toBe(
+      "replace",
+    );
     expect(await lab.links()).toHaveLength(1);
   });
 
