@@ -53,21 +53,26 @@ export class Checker {
     }
     return {
       inputs,
-      problems: problems.map((problem) => this.maskProblem(problem, identity, inputs)),
+      problems: problems.map((problem) => this.finish(problem, identity, inputs)),
       notices: notices.map((notice) => mask(notice, identity, inputs)),
     };
   }
 
-  private maskProblem(problem: Problem, identity: Identity, inputs: Inputs): Problem {
-    if (!identity.secrets?.includes(problem.property)) {
-      return { ...problem, message: maskSecrets(problem.message, identity, inputs) };
+  /** With its code, and without what no message may show. */
+  private finish(problem: Problem, identity: Identity, inputs: Inputs): Problem {
+    const { property, code = "INVALID_INPUT" } = problem;
+    let text = problem.message;
+    const secret = identity.secrets?.includes(property);
+    if (secret) {
+      const value = inputs[property];
+      text = text.replaceAll(JSON.stringify(value), "[secret]").replaceAll(String(value), "[secret]");
     }
-    const value = inputs[problem.property];
-    const message = problem.message
-      .replaceAll(JSON.stringify(value), "[secret]")
-      .replaceAll(String(value), "[secret]");
-    // The engine prints the value of the property that a failure names, so this one names none.
-    return { property: "", message: maskSecrets(message, identity, inputs) };
+    // The engine prints the value of the property that a failure names, so one about a secret names none.
+    return {
+      property: secret ? "" : property,
+      code,
+      message: `${maskSecrets(text, identity, inputs)} [${code}]`,
+    };
   }
 
   private claimName(kind: Kind, identity: Identity, inputs: Inputs): Problem[] {
@@ -79,6 +84,7 @@ export class Checker {
     return [
       {
         property: "name",
+        code: "NAME_CLAIMED",
         message: `name ${JSON.stringify(name)} is claimed by ${otherKind} "${logicalName}" of this program already; give one of them another name`,
       },
     ];
@@ -109,7 +115,7 @@ export class Checker {
     if (obstacle.leased) return { problems: [], notices: [{ severity: "warning", message }] };
     const { remedy } = new TuntapError(kind.codes.foreign, { message });
     return {
-      problems: [{ property: "name", message: `${message} [${kind.codes.foreign}]. ${remedy}` }],
+      problems: [{ property: "name", code: kind.codes.foreign, message: `${message}. ${remedy}` }],
       notices: [],
     };
   }

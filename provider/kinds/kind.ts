@@ -36,6 +36,8 @@ export interface Problem {
   property: string;
   /** Value, limit and what to do, in one or two sentences that name the field. */
   message: string;
+  /** INVALID_INPUT unless given. */
+  code?: ErrorCode;
 }
 
 export type Inputs = Readonly<Record<string, unknown>>;

@@ -38,8 +38,9 @@ describe("check", () => {
     expect((await check("second", { name: "tap0", owner: 0 })).problems).toEqual([
       {
         property: "name",
+        code: "NAME_CLAIMED",
         message:
-          'name "tap0" is claimed by TunInterface "first" of this program already; give one of them another name',
+          'name "tap0" is claimed by TunInterface "first" of this program already; give one of them another name [NAME_CLAIMED]',
       },
     ]);
     // In another namespace it is another name.
@@ -56,8 +57,8 @@ describe("check", () => {
     const { check } = program(withAccounts());
     const { problems } = await check("tap0", { owner: "bob", group: "staff" });
     expect(problems.map(({ message }) => message)).toEqual([
-      'owner "bob": no such user on the host. Create it (`useradd bob`), or give a numeric uid.',
-      'group "staff": no such group on the host. Create it (`groupadd staff`), or give a numeric gid.',
+      'owner "bob": no such user on the host. Create it (`useradd bob`), or give a numeric uid. [ACCOUNT_UNKNOWN]',
+      'group "staff": no such group on the host. Create it (`groupadd staff`), or give a numeric gid. [ACCOUNT_UNKNOWN]',
     ]);
     expect((await check("tap0", { owner: "alice", group: "kvm" })).problems).toEqual([]);
   });

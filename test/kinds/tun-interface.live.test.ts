@@ -400,7 +400,7 @@ describe("leases", () => {
     await lab.exec("tunctl", "-t", "dev0", "-u", "bin");
     const before = await lab.snapshot();
     await expect(program.declare(kind, "dev0", base())).rejects.toThrow(
-      /name "dev0" is taken by tap "dev0" \(ifindex \d+, owner uid 2, .*no lease\).*FOREIGN_LINK.*adopt: true/,
+      /name "dev0" is taken by tap "dev0" \(ifindex \d+, owner uid 2, .*no lease\).*adopt: true.*\[FOREIGN_LINK\]/,
     );
     expect(await lab.snapshot()).toBe(before);
   });

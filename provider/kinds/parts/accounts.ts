@@ -35,6 +35,7 @@ export async function accountProblems(values: Inputs, host: Host): Promise<Probl
       if (!isTuntapError(error) || error.code !== "ACCOUNT_UNKNOWN") throw error;
       problems.push({
         property: input,
+        code: error.code,
         message: `${input} ${JSON.stringify(account)}: no such ${database} on the host. ${error.remedy}`,
       });
     }
