@@ -30,11 +30,4 @@ if [ ! -e "$stamp" ] || [ -n "$(find provider sdk cli package.json tsconfig.json
   touch "$stamp"
 fi
 
-# Under sudo, what was written into the user's folders belongs to the user.
-if [ -n "${SUDO_UID:-}" ] && [ "$(id -u)" = 0 ]; then
-  owner="$SUDO_UID:${SUDO_GID:-$SUDO_UID}"
-  chown -R --from=0 "$owner" node_modules dist native/build
-  home=$(getent passwd "$SUDO_UID" | cut -d: -f6)
-  cache=$(npm config get cache)
-  case "$cache" in "${home:-/nonexistent}"/*) [ ! -e "$cache" ] || chown -R --from=0 "$owner" "$cache" ;; esac
-fi
+sh tools/give-back.sh
