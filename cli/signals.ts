@@ -5,6 +5,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Terminal } from "./terminal";
 
+const insistMilliseconds = 2000;
+
 export interface Interruption {
   /** Given to the Automation API: aborting it asks the engine to end. */
   signal: AbortSignal;
@@ -15,6 +17,7 @@ export interface Interruption {
 export function watchSignals(terminal: Terminal): Interruption {
   const controller = new AbortController();
   let first: NodeJS.Signals | undefined;
+  let insisting: NodeJS.Timeout | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     const again = first !== undefined;
     first ??= name;
@@ -25,9 +28,10 @@ export function watchSignals(terminal: Terminal): Interruption {
       return;
     }
     // The second signal is meant: the engine ends hard, or this where none runs.
-    const running = engines();
-    for (const engine of running) process.kill(engine, "SIGINT");
-    if (running.length === 0) process.exit(1);
+    if (engines().length === 0) process.exit(1);
+    interruptEngines();
+    // Two signals that come close together may reach a busy engine as one, so it is told until it has ended.
+    insisting ??= setInterval(interruptEngines, insistMilliseconds);
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
@@ -35,10 +39,21 @@ export function watchSignals(terminal: Terminal): Interruption {
     signal: controller.signal,
     interrupted: () => first,
     stop: () => {
+      clearInterval(insisting);
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
     },
   };
+}
+
+function interruptEngines(): void {
+  for (const engine of engines()) {
+    try {
+      process.kill(engine, "SIGINT");
+    } catch {
+      // It ended in this moment.
+    }
+  }
 }
 
 /** Our child processes that are the engine; the Automation API does not tell. */
