@@ -3,6 +3,7 @@ import { TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
 import type { Inputs, Kind, Problem } from "./kinds/kind";
+import { namespaceSpace } from "./kinds/parts/names";
 import { defaultName, type Identity, mask, maskSecrets, type Notice, targetOf, type Wanted } from "./request";
 import { validate } from "./validate";
 
@@ -77,7 +78,7 @@ export class Checker {
 
   private claimName(kind: Kind, identity: Identity, inputs: Inputs): Problem[] {
     const name = inputs.name as string;
-    const space = claimSpace(kind, inputs.namespace as string | undefined);
+    const space = kind.naming.space(inputs.namespace as string | undefined);
     const other = this.claims.claim(identity.urn, space, name);
     if (other === undefined) return [];
     const { kind: otherKind, logicalName } = parseUrn(other);
@@ -98,7 +99,7 @@ export class Checker {
   ): Promise<{ problems: Problem[]; notices: Notice[] }> {
     const target = targetOf(kind, this.host, identity, inputs, undefined);
     const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
-    if (namespaceMissing && !this.claims.isClaimed("namespace", String(inputs.namespace))) {
+    if (namespaceMissing && !this.claims.isClaimed(namespaceSpace, String(inputs.namespace))) {
       const message = `namespace ${JSON.stringify(inputs.namespace)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;
       return { problems: [], notices: [{ severity: "warning", message }] };
     }
@@ -119,9 +120,4 @@ export class Checker {
       notices: [],
     };
   }
-}
-
-/** Links of one namespace share their names; namespaces have theirs for themselves. */
-function claimSpace(kind: Kind, namespace: string | undefined): string {
-  return kind.naming.format === "namespace-name" ? "namespace" : `link:${namespace ?? ""}`;
 }

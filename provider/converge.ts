@@ -131,10 +131,8 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
   const writes = ordered.flatMap((difference) =>
     (difference.property.messages?.(difference) ?? []).map((write) => ({ write, difference })),
   );
-  // A namespace's own links are reached inside it.
-  const namespace = kind.naming.format === "namespace-name" ? target.name : target.namespace;
   const replies = await host.batch.send(
-    namespace,
+    kind.inside(target),
     writes.map(({ write }) => write.bytes),
   );
   for (const [position, { write, difference }] of writes.entries()) {
@@ -169,11 +167,10 @@ export async function remove(
   }
 }
 
-function foreign({ kind, target }: Goal, object: unknown, how: string): TuntapError {
+function foreign({ kind }: Goal, object: unknown, how: string): TuntapError {
   return new TuntapError(kind.codes.foreign, {
     message: `${how} ${kind.describe(object)}, and it is left as it is`,
     property: "name",
-    resource: target.resource,
   });
 }
 

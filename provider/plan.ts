@@ -1,7 +1,7 @@
 import { describeDifference, differences, equal, judge } from "./differences";
 import type { Host } from "./host/host";
 import type { Kind, Target } from "./kinds/kind";
-import { mask, type Notice, type Outputs, targetOf, type Wanted } from "./request";
+import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
 
 export interface DiffResult {
   changes: boolean;
@@ -18,7 +18,8 @@ export class Planner {
 
   /** Compares with the kernel, whatever is recorded. */
   async diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
-    const { identity, inputs, unknown } = wanted;
+    const { inputs, unknown } = wanted;
+    const identity = secretsOf(wanted.identity, recorded);
     const result: DiffResult = { changes: unknown.size > 0, replaces: [], notices: [] };
     const note = (severity: Notice["severity"], message: string) =>
       result.notices.push(mask({ severity, message }, identity, inputs, recorded));
@@ -26,7 +27,7 @@ export class Planner {
     // Where it is to be cannot be looked at before that is known.
     if (unknown.has("name") || unknown.has("namespace")) return result;
 
-    const target = targetOf(kind, this.host, identity, inputs, recorded);
+    const target = targetOf(kind, this.host, wanted.identity, inputs, recorded);
     const sighting = await kind.sight(target, this.host);
     if (sighting.object === undefined) {
       // Nothing is left to replace: an update makes it as it is wanted now, wherever that is.

@@ -14,6 +14,7 @@ import {
   type Notice,
   type Outputs,
   resourceLabel,
+  secretsOf,
   targetOf,
   type Wanted,
 } from "./request";
@@ -56,7 +57,8 @@ export class Reconciler {
 
   /** Compares with the kernel, whatever is recorded. Reads, never writes. */
   diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
-    return this.withLabel(kind, wanted.identity, [wanted.inputs, recorded], async () => {
+    const guarded = secretsOf(wanted.identity, recorded);
+    return this.withLabel(kind, guarded, [wanted.inputs, recorded], async () => {
       const result = await this.planner.diff(kind, wanted, recorded);
       if (result.leaseLost) this.checker.recognise(wanted.identity.urn);
       return result;
@@ -82,7 +84,7 @@ export class Reconciler {
     // A vanished object is made where it is wanted now, not where it was.
     target.name = inputs.name as string;
     target.namespace = inputs.namespace as string | undefined;
-    return this.withLabel(kind, identity, [inputs, recorded ?? {}], async () => {
+    return this.withLabel(kind, secretsOf(identity, recorded), [inputs, recorded ?? {}], async () => {
       const desired = await kind.desire(inputs, this.host);
       const leaseIsOurs = identity.instance !== undefined;
       try {

@@ -2,7 +2,7 @@ import { canonicalAddress, canonicalCidr } from "./host/addresses";
 import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
 import type { Inputs, Kind, Target } from "./kinds/kind";
-import { automaticName, linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+import { automaticName } from "./kinds/parts/names";
 
 /** What a face knows of a resource beside its inputs. */
 export interface Identity {
@@ -42,8 +42,7 @@ export function resourceLabel(kind: Kind, identity: Identity): string {
 
 /** The automatic name of a resource, from its logical name alone. */
 export function defaultName(kind: Kind, identity: Identity): string {
-  const problem = kind.naming.format === "link-name" ? linkNameProblem : namespaceNameProblem;
-  return automaticName(parseUrn(identity.urn).logicalName, kind.naming.bytes, problem);
+  return automaticName(parseUrn(identity.urn).logicalName, kind.naming.bytes, kind.naming.problem);
 }
 
 /** @param inputs what is wanted, or what is recorded where nothing is wanted (any more). */
@@ -63,9 +62,8 @@ export function targetOf(
   const { logicalName } = parseUrn(identity.urn);
   const shortened = name !== logicalName && name === defaultName(kind, identity);
   return {
-    resource: resourceLabel(kind, identity),
     // The lease stays with the object, also when the resource's URN changes by an alias.
-    lease: recorded?.__lease ?? leaseName({ ...identity, instance: identity.instance, uid: host.uid }),
+    lease: recorded?.__lease ?? leaseName({ urn: identity.urn, instance: identity.instance, uid: host.uid }),
     namespace: place("namespace"),
     name,
     longName: shortened && /^[^\s/\0]{16,127}$/.test(logicalName) ? logicalName : undefined,
@@ -78,6 +76,12 @@ export function declaredOf(kind: Kind, outputs: Outputs): Record<string, unknown
   const declared = new Set(outputs.__declared ?? []);
   const names = Object.keys(kind.inputs).filter((name) => declared.has(name) && outputs[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, outputs[name]]));
+}
+
+/** Secrets of the program and of the record: an input that left the program is no longer marked by it. */
+export function secretsOf(identity: Identity, recorded: Outputs | undefined): Identity {
+  const recordedSecrets = recorded?.__tuntap?.secrets ?? [];
+  return { ...identity, secrets: [...new Set([...(identity.secrets ?? []), ...recordedSecrets])] };
 }
 
 const masked = "[secret]";

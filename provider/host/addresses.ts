@@ -25,8 +25,6 @@ export interface Address {
   cidr: Cidr;
   /** IPv4 broadcast address, where one is set. */
   broadcast?: string;
-  /** Made by the kernel or from router advertisements, not by hand: link-local, SLAAC, temporary. */
-  automatic: boolean;
   /** As received, to write it again the same. */
   message: Message<AddressHeader, AddressAttributes>;
 }
@@ -135,12 +133,10 @@ function decodeTable(bytes: Buffer): AddressTable {
     // On a point-to-point address IFA_ADDRESS is the peer; IFA_LOCAL is ours where it is given.
     const text = attributes.local ?? attributes.address;
     if (text === undefined) continue;
-    const flags = attributes.flags ?? header.flags;
     const list = table.get(header.index) ?? [];
     list.push({
       cidr: `${canonicalAddress(text) ?? text}/${header.prefixLength}`,
       broadcast: attributes.broadcast,
-      automatic: header.family === AF_INET6 && ((flags & IFA_F.PERMANENT) === 0 || text.startsWith("fe80:")),
       message,
     });
     table.set(header.index, list);

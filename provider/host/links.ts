@@ -20,8 +20,6 @@ export interface Tun {
   multiQueue: boolean;
   packetInformation: boolean;
   vnetHeader: boolean;
-  /** Queues in use; known for multi-queue interfaces only. */
-  queues?: number;
 }
 
 /** A link as the kernel shows it. */
@@ -40,8 +38,6 @@ export interface Link {
   mtu: number;
   /** undefined for links without one, such as a TUN. */
   macAddress?: string;
-  /** ifindex of the bridge or other master. */
-  master?: number;
   alias?: string;
   /** IFLA_GROUP, 0 by default. */
   group: number;
@@ -130,7 +126,6 @@ function decodeTable(bytes: Buffer): LinkTable {
       broadcast: (header.flags & IFF.BROADCAST) !== 0,
       mtu: attributes.mtu ?? 0,
       macAddress: attributes.address || undefined,
-      master: attributes.master,
       alias: attributes.ifalias,
       group: attributes.group ?? 0,
       tun: kind === "tun" ? decodeTun(attributes.linkinfo?.data as TunData | undefined) : undefined,
@@ -148,7 +143,6 @@ function decodeTun(data: TunData = {}): Tun {
     multiQueue: data.multiQueue === 1,
     packetInformation: data.pi === 1,
     vnetHeader: data.vnetHdr === 1,
-    queues: data.numQueues,
   };
 }
 

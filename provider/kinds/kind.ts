@@ -44,8 +44,6 @@ export type Inputs = Readonly<Record<string, unknown>>;
 
 /** Which object is meant, and what is remembered of it. */
 export interface Target {
-  /** For messages: `TunInterface vmtap0`. */
-  resource: string;
   lease: string;
   /** Where it is, or shall be: undefined for the host's namespace. */
   namespace: string | undefined;
@@ -136,8 +134,16 @@ export interface Kind<Desired = any, Observed = any> {
   example: string;
   inputs: Readonly<Record<string, InputSchema>>;
   outputs: Readonly<Record<string, OutputSchema>>;
-  /** The checker of an automatic name, and its longest length in bytes. */
-  naming: { format: "link-name" | "namespace-name"; bytes: number };
+  naming: {
+    /** The longest name, in bytes. */
+    bytes: number;
+    /** Why a text is no name of this kind; undefined if it is one. */
+    problem(name: string): string | undefined;
+    /** Names of one space must differ; a space may be shared with other kinds. */
+    space(namespace: string | undefined): string;
+  };
+  /** The namespace in which the messages of its properties are sent. */
+  inside(target: Target): string | undefined;
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
   rules?(inputs: Inputs): Problem[];
   /** What only the host can say. Reads, never writes. */

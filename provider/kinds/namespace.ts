@@ -12,7 +12,7 @@ import {
 import { loopbackIndex } from "../host/namespaces";
 import { accepted, refusal } from "../host/refusals";
 import type { InputSchema, Inputs, Kind, Property, Sighting, Target } from "./kind";
-import { namespaceNameBytes } from "./parts/names";
+import { namespaceNameBytes, namespaceNameProblem, namespaceSpace } from "./parts/names";
 
 interface Desired {
   loopbackUp: boolean | undefined;
@@ -135,7 +135,9 @@ const tap = new tuntap.TunInterface("vmtap0", { namespace: blue.name, owner: "no
 export const where = [blue.name, tap.name];`,
   inputs,
   outputs: {},
-  naming: { format: "namespace-name", bytes: namespaceNameBytes },
+  naming: { bytes: namespaceNameBytes, problem: namespaceNameProblem, space: () => namespaceSpace },
+  // Its properties are those of the links inside it.
+  inside: (target) => target.name,
   async desire(values: Inputs) {
     return { loopbackUp: values.loopbackUp as boolean | undefined };
   },

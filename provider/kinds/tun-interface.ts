@@ -35,7 +35,14 @@ import {
   desiredAddresses,
   presentAddresses,
 } from "./parts/addresses";
-import { adoptInput, linkNameBytes, nameInput, namespaceInput } from "./parts/names";
+import {
+  adoptInput,
+  linkNameBytes,
+  linkNameProblem,
+  linkSpace,
+  nameInput,
+  namespaceInput,
+} from "./parts/names";
 
 const { errno } = constants;
 
@@ -381,7 +388,8 @@ export const name = tap.name;`,
     },
     ifindex: { type: "integer", description: "Index of the interface in its namespace." },
   },
-  naming: { format: "link-name", bytes: linkNameBytes },
+  naming: { bytes: linkNameBytes, problem: linkNameProblem, space: linkSpace },
+  inside: (target) => target.namespace,
   rules,
   hostRules: accountProblems,
   warnings,

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Crash, ended, exported, leftovers, lives, loseEngine } from "../harness/crash";
-import { Lab } from "../harness/lab";
+import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
 import { sleep, until } from "../harness/shell";
-import { type Declared, messages, Workspace } from "../harness/workspace";
+import { type Declared, messages } from "../harness/workspace";
 
 const repository = resolve(__dirname, "../..");
 
@@ -13,21 +13,12 @@ const repository = resolve(__dirname, "../..");
 const limit = 2000;
 
 let crash: Crash;
-let lab: Lab;
-let workspace: Workspace;
 
 beforeAll(async () => {
   crash = await Crash.open();
 });
 afterAll(() => crash.close());
-beforeEach(async () => {
-  lab = await Lab.open();
-  workspace = new Workspace();
-});
-afterEach(async () => {
-  workspace.close();
-  await lab.close();
-});
+useLabAndWorkspace();
 
 /** A program that has nothing for its provider to do once vm0 is made, but does not end. */
 const waiting = () => `import * as tuntap from "pulumi-tuntap";

@@ -1,18 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Lab } from "../harness/lab";
-import { type Declared, messages, Workspace } from "../harness/workspace";
+import { describe, expect, test } from "vitest";
+import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
+import { type Declared, messages } from "../harness/workspace";
 
-let lab: Lab;
-let workspace: Workspace;
-
-beforeEach(async () => {
-  lab = await Lab.open();
-  workspace = new Workspace();
-});
-afterEach(async () => {
-  workspace.close();
-  await lab.close();
-});
+useLabAndWorkspace();
 
 /** Owner and name of every link. */
 async function owners(): Promise<Record<string, string | undefined>> {

@@ -2,29 +2,23 @@ import { spawn } from "node:child_process";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Crash, cli, descendants, engineOf, exported, leftovers, lives } from "../harness/crash";
 import { Lab } from "../harness/lab";
+import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
 import { sleep } from "../harness/shell";
-import { type Declared, messages, Workspace } from "../harness/workspace";
+import { type Declared, messages } from "../harness/workspace";
 
 let crash: Crash;
-let lab: Lab;
 let slow: Lab;
-let workspace: Workspace;
 
 beforeAll(async () => {
   crash = await Crash.open();
 });
 afterAll(() => crash.close());
+useLabAndWorkspace();
 beforeEach(async () => {
-  lab = await Lab.open();
   slow = await Lab.open();
-  workspace = new Workspace();
   workspace.declare(...program());
 });
-afterEach(async () => {
-  workspace.close();
-  await lab.close();
-  await slow.close();
-});
+afterEach(() => slow.close());
 
 /** One that is made at once, one whose create is held in the middle, one that is to be made after that. */
 const program = (): Declared[] => [

@@ -33,7 +33,7 @@ const observed = (cidr: string) => {
       { local, address: local },
     ),
   );
-  return { cidr, automatic: false, message };
+  return { cidr, message };
 };
 
 test.each([

@@ -26,14 +26,14 @@ function lamp(start: Lamp) {
   });
   const kind = {
     name: "Lamp",
-    naming: { format: "link-name", bytes: 15 },
+    inside: () => undefined,
     properties: [property("level"), property("colour")],
     codes: { inUse: "LINK_BUSY", foreign: "FOREIGN_LINK" },
     sight: async () => ({ object: { ...state } }),
     describe: () => "the lamp",
     forced: () => false,
   } as unknown as Kind;
-  const target: Target = { resource: "Lamp l0", lease: "", namespace: undefined, name: "l0", recorded: {} };
+  const target: Target = { lease: "", namespace: undefined, name: "l0", recorded: {} };
   const write = (message: Buffer) => {
     const [name, value] = String(message).split(" ");
     state[name as keyof Lamp] = Number(value);

@@ -1,30 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
 import { type CheckFailed, Program } from "../harness/program";
 import { run } from "../harness/shell";
+import { base, kind, lab, program, useTunLab } from "./tun-lab";
 
-let lab: Lab;
-let program: Program;
-const kind = "TunInterface";
-
-beforeAll(async () => {
-  lab = await Lab.open();
-});
-afterAll(() => lab.close());
-beforeEach(async () => {
-  for (const { ifname } of await lab.links()) await lab.ip("link", "del", ifname);
-  program = new Program();
-});
-
-const base = () => ({
-  owner: "nobody",
-  group: "daemon",
-  address: "192.0.2.1",
-  netmask: "255.255.255.0",
-  addresses: ["2001:db8::1/64", "192.0.2.7/24"],
-  mtu: 1400,
-  namespace: lab.name,
-});
+useTunLab();
 
 describe("create", () => {
   test.each(["tun", "tap"] as const)("a %s with everything declared, as ip sees it", async (mode) => {
@@ -368,6 +348,22 @@ test("nothing of a secret input stands in a message or in another output", async
     /addresses: not the declared \(secret\) value/,
   );
   expect(JSON.stringify(plan.notices)).not.toMatch(/192\.0\.2/);
+  await secretive.removeAll();
+});
+
+test("a secret that leaves the program stands in no message either", async () => {
+  const secret = { owner: 65534, namespace: lab.name, mtu: 1357 };
+  const secretive = new Program("instance", "dev", "test", ["mtu"]);
+  await secretive.declare(kind, "dev0", secret);
+  // What is not declared cannot be marked by the program, so only the record tells that it was secret.
+  const plain = new Program("instance");
+  plain.state.set("dev0", secretive.state.get("dev0")!);
+  const { mtu, ...rest } = secret;
+  const { notices } = await plain.plan(kind, "dev0", rest);
+  expect(notices.map(({ message }) => message).join()).toMatch(
+    /mtu is no longer declared; it stays as it is/,
+  );
+  expect(JSON.stringify(notices)).not.toContain(String(mtu));
   await secretive.removeAll();
 });
 

@@ -1,31 +1,10 @@
 /** Whose an interface is, and who holds it: leases, adoption, orphans, and processes that are attached. */
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Lab } from "../harness/lab";
+import { describe, expect, test } from "vitest";
 import { Program } from "../harness/program";
+import { base, kind, lab, program, useTunLab } from "./tun-lab";
 
-let lab: Lab;
-let program: Program;
-const kind = "TunInterface";
-
-beforeAll(async () => {
-  lab = await Lab.open();
-});
-afterAll(() => lab.close());
-beforeEach(async () => {
-  for (const { ifname } of await lab.links()) await lab.ip("link", "del", ifname);
-  program = new Program();
-});
-
-const base = () => ({
-  owner: "nobody",
-  group: "daemon",
-  address: "192.0.2.1",
-  netmask: "255.255.255.0",
-  addresses: ["2001:db8::1/64", "192.0.2.7/24"],
-  mtu: 1400,
-  namespace: lab.name,
-});
+useTunLab();
 
 describe("an interface that a process holds", () => {
   test("is not deleted, and the process is named", async () => {

@@ -30,6 +30,14 @@ export function linkNameProblem(name: string): string | undefined {
   return undefined;
 }
 
+/** Links of one namespace share their names, whatever their kind. */
+export function linkSpace(namespace: string | undefined): string {
+  return `link:${namespace ?? ""}`;
+}
+
+/** Namespaces have their names for themselves. */
+export const namespaceSpace = "namespace";
+
 /** Why a text is no namespace name; undefined if it is one. */
 export function namespaceNameProblem(name: string): string | undefined {
   const bytes = Buffer.byteLength(name);
