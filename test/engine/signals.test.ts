@@ -97,8 +97,9 @@ test("SIGTERM while it plans: nothing is changed", async () => {
 });
 
 test("Ctrl-C on a terminal, which reaches the command and the engine: once, and both end cleanly", async () => {
-  const command = `'${process.execPath}' '${cli}' up '${workspace.folder}' --yes`;
-  // Whatever is typed into `script` arrives at a terminal of its own.
+  // Whatever is typed into `script` arrives at a terminal of its own. Without exec, some shells stay in between and
+  // report their own end by SIGINT instead of the command's.
+  const command = `exec '${process.execPath}' '${cli}' up '${workspace.folder}' --yes`;
   const child = spawn("script", ["-qefc", command, "/dev/null"], {
     env: { ...process.env, ...armed("tunsetiff>persist"), TERM: "xterm", COLUMNS: "120" },
     stdio: ["pipe", "pipe", "inherit"],
