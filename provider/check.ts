@@ -36,19 +36,23 @@ export class Checker {
     const notices: Notice[] = [];
     const broken = new Set(problems.map(({ property }) => property));
     const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
-    problems.push(...((await kind.hostRules?.(sound, this.host)) ?? []));
+    const found = (await kind.hostRules?.(sound, unknown, this.host)) ?? [];
+    problems.push(...found.filter(({ warning }) => !warning));
     if (problems.length === 0) {
       // What is not known yet may turn out to be as it should.
       const about = (message: string) => [...unknown].some((name) => message.includes(`\`${name}\``));
-      for (const { message } of kind.warnings?.(inputs) ?? []) {
+      for (const { message } of [
+        ...found.filter(({ warning }) => warning),
+        ...(kind.warnings?.(inputs) ?? []),
+      ]) {
         if (!about(message)) notices.push({ severity: "warning", message });
       }
       if (!unknown.has("name") && !unknown.has("namespace")) {
         problems.push(...this.claimName(kind, identity, inputs));
         if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
-          const found = await this.lookAtTheName(kind, identity, inputs);
-          problems.push(...found.problems);
-          notices.push(...found.notices);
+          const seen = await this.lookAtTheName(kind, identity, inputs);
+          problems.push(...seen.problems);
+          notices.push(...seen.notices);
         }
       }
     }

@@ -143,6 +143,7 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
       message: `the kernel refused ${write.what ?? `${property.name} ${(property.show ?? String)(want)}`}`,
       operation: "rtnetlink",
       property: property.name,
+      remedy: property.explain?.(reply.errno),
     });
   }
 }
@@ -162,7 +163,7 @@ export async function remove(
     });
   }
   await kind.remove(target, object, host);
-  if ((await kind.sight(target, host)).object !== undefined) {
+  if ((await kind.sight({ ...target, near: true }, host)).object !== undefined) {
     throw new TuntapError("VERIFY_FAILED", { message: "it is still there after it was deleted" });
   }
 }

@@ -34,6 +34,15 @@ export const errorTable = {
     remedy: "Run again; it is made anew.",
     retryable: true,
   },
+  BRIDGE_MISSING: {
+    meaning: "The bridge that the interface shall be a port of does not exist in its namespace.",
+    remedy:
+      "Make it first (`ip link add name NAME type bridge`), or pass the `.name` of the resource that makes it.",
+  },
+  NOT_A_BRIDGE: {
+    meaning: "The link that the interface shall be a port of is no bridge.",
+    remedy: "Give the name of a bridge.",
+  },
   NAMESPACE_MISSING: {
     meaning: "The network namespace does not exist.",
     remedy:

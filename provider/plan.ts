@@ -59,7 +59,7 @@ export class Planner {
         `its new name is taken by ${kind.describe(sighting.obstacle.object)}: this will be refused`,
       );
     }
-    await this.diffProperties(kind, wanted, target, sighting.object, result, note);
+    await this.diffProperties(kind, wanted, recorded, target, sighting.object, result, note);
     if (result.replaces.length > 0) {
       result.changes = true;
       const reason = await kind.inUse(target, sighting.object, this.host);
@@ -102,6 +102,7 @@ export class Planner {
   private async diffProperties(
     kind: Kind,
     { identity, inputs, unknown }: Wanted,
+    recorded: Outputs,
     target: Target,
     object: unknown,
     result: DiffResult,
@@ -113,7 +114,11 @@ export class Planner {
       const { property } = difference;
       result.changes = true;
       const text = describeDifference(difference, "declared", inputs, identity.secrets);
-      const changed = property.inputs.filter((name) => !equal(inputs[name], target.recorded?.[name]));
+      // An output of that name that the program never declared is what the kernel chose.
+      const declared = (name: string) => inputs[name] !== undefined || recorded.__declared?.includes(name);
+      const changed = property.inputs.filter(
+        (name) => declared(name) && !equal(inputs[name], recorded[name]),
+      );
       if (changed.length === 0) note("warning", `${text}: changed outside this program, will be set back`);
       if (verdict === "replace") result.replaces.push(...(changed.length > 0 ? changed : property.inputs));
       if (verdict === "blocked") {

@@ -1,7 +1,14 @@
 import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
 import { distance } from "fastest-levenshtein";
 import type { InputSchema, Inputs, Kind, Problem } from "./kinds/kind";
-import { cidrProblem, ipv4Problem, netmaskProblem } from "./kinds/parts/addresses";
+import {
+  broadcastProblem,
+  cidrProblem,
+  ipv4Problem,
+  netmaskProblem,
+  peerProblem,
+} from "./kinds/parts/address-checks";
+import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
 
 /** Checkers by format name; each says why a text is not of the format. */
@@ -9,8 +16,12 @@ const formats: Readonly<Record<string, (text: string) => string | undefined>> = 
   "link-name": linkNameProblem,
   "namespace-name": namespaceNameProblem,
   ipv4: ipv4Problem,
+  "ipv4-peer": peerProblem,
+  "ipv4-broadcast": broadcastProblem,
   netmask: netmaskProblem,
   cidr: cidrProblem,
+  mac: macProblem,
+  alias: aliasProblem,
 };
 
 /** What the schema of an input does not say by itself: a netmask as a number has a range of its own. */

@@ -16,15 +16,26 @@ export type Cidr = string;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+/** linux/rtnetlink.h */
+const RT_SCOPE_LINK = 253;
 
 /** Writing an address that is there already is no error. */
 const write = change | NLM_F.CREATE | NLM_F.REPLACE;
 
-/** An address of a link as the kernel shows it. */
-export interface Address {
+/** An address of a link as it is written. */
+export interface NewAddress {
+  /** The link's own address; the length is that of the peer's prefix where there is a peer. */
   cidr: Cidr;
-  /** IPv4 broadcast address, where one is set. */
+  /** IPv4 address at the other end of a point-to-point link. */
+  peer?: string;
+  /** IPv4 broadcast address. */
   broadcast?: string;
+}
+
+/** An address of a link as the kernel shows it. */
+export interface Address extends NewAddress {
+  /** Made by the kernel itself: link-local, or of a router's advertisement. */
+  kernelMade: boolean;
   /** As received, to write it again the same. */
   message: Message<AddressHeader, AddressAttributes>;
 }
@@ -48,20 +59,32 @@ export class Addresses {
   }
 }
 
+/** As `ip` writes it: `192.0.2.1/24`, or `192.0.2.1 peer 192.0.2.2/32`. The kernel keeps one address of each text. */
+export function addressText({ cidr, peer }: NewAddress): string {
+  if (peer === undefined) return cidr;
+  const { address, prefixLength } = splitCidr(cidr);
+  return `${address} peer ${peer}/${prefixLength}`;
+}
+
 /**
  * A message that adds an address. IPv6 skips duplicate address detection, so that it is usable at once also on
  * an interface that nobody reads.
- * @param broadcast whether the link has broadcast addresses; then IPv4 gets the one of its subnet, as ifconfig
- * sets it, unless the prefix has none (/31, /32).
+ * @param hasBroadcast whether the link has broadcast addresses; then IPv4 gets the one of its subnet unless another
+ * is given, as ifconfig sets it, or the prefix has none (/31, /32).
  */
-export function addAddress(ifindex: number, cidr: Cidr, broadcast: boolean): Buffer {
+export function addAddress(
+  ifindex: number,
+  { cidr, peer, broadcast }: NewAddress,
+  hasBroadcast: boolean,
+): Buffer {
   const { address, prefixLength, family } = splitCidr(cidr);
   const header = { family, prefixLength, index: ifindex };
   if (family === AF_INET6) {
     return encodeAddress(RTM.NEWADDR, write, { ...header, flags: IFA_F.NODAD }, { local: address, address });
   }
-  const attributes: Partial<AddressAttributes> = { local: address, address };
-  if (broadcast && prefixLength < 31) attributes.broadcast = broadcastOf(cidr);
+  const attributes: Partial<AddressAttributes> = { local: address, address: peer ?? address };
+  if (broadcast !== undefined) attributes.broadcast = broadcast;
+  else if (hasBroadcast && peer === undefined && prefixLength < 31) attributes.broadcast = broadcastOf(cidr);
   return encodeAddress(RTM.NEWADDR, write, header, attributes);
 }
 
@@ -134,12 +157,24 @@ function decodeTable(bytes: Buffer): AddressTable {
     const text = attributes.local ?? attributes.address;
     if (text === undefined) continue;
     const list = table.get(header.index) ?? [];
+    const { local, address } = attributes;
     list.push({
       cidr: `${canonicalAddress(text) ?? text}/${header.prefixLength}`,
+      peer: header.family === AF_INET && local !== undefined && address !== local ? address : undefined,
       broadcast: attributes.broadcast,
+      kernelMade: isKernelMade(message),
       message,
     });
     table.set(header.index, list);
   }
   return table;
+}
+
+/** IFAPROT_KERNEL_* of linux/if_addr.h; kernels before 5.18 do not tell, so these are also known by their looks. */
+function isKernelMade({ header, attributes }: Address["message"]): boolean {
+  const { protocol, flags = header.flags } = attributes;
+  if (protocol !== undefined && protocol >= 1 && protocol <= 3) return true;
+  if (header.family !== AF_INET6) return false;
+  const linkLocal = header.scope === RT_SCOPE_LINK && (attributes.address ?? "").startsWith("fe80:");
+  return linkLocal || (flags & IFA_F.PERMANENT) === 0;
 }

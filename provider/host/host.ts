@@ -1,5 +1,5 @@
 import { KeyedCollectors } from "../kernel/collector";
-import type { Holder, Kernel, NamespaceName } from "../kernel/kernel";
+import type { Holder, Kernel, NamespaceName, Reply } from "../kernel/kernel";
 import { Accounts } from "./accounts";
 import { Addresses } from "./addresses";
 import { Batch } from "./batch";
@@ -27,7 +27,7 @@ export class Host {
       const table = await this.links.table(namespace);
       return new Set(table.all.map((link) => link.group));
     });
-    this.tuns = new Tuns(this.batch);
+    this.tuns = new Tuns(kernel, this.batch);
     this.namespaces = new Namespaces(kernel);
     this.accounts = new Accounts(kernel);
     this.holding = new KeyedCollectors(async (namespace, askers) => {
@@ -36,9 +36,23 @@ export class Host {
     });
   }
 
-  /** The processes that hold a TUN or TAP interface. */
-  async holders(namespace: NamespaceName, link: string): Promise<Holder[]> {
+  /** The processes that hold a TUN or TAP interface to use it: all but its keeper. */
+  async consumers(namespace: NamespaceName, link: string): Promise<Holder[]> {
+    return (await this.holders(namespace, link)).filter(({ keeper }) => !keeper);
+  }
+
+  /** The process that was started to keep a TUN or TAP interface (`persistence: "process"`). */
+  async keeper(namespace: NamespaceName, link: string): Promise<Holder | undefined> {
+    return (await this.holders(namespace, link)).find(({ keeper }) => keeper);
+  }
+
+  private async holders(namespace: NamespaceName, link: string): Promise<Holder[]> {
     return (await this.holding.add(namespace, undefined)).filter((holder) => holder.link === link);
+  }
+
+  /** Moves links by RTM_NEWLINK messages that are sent where they are. */
+  move(from: NamespaceName, to: NamespaceName, messages: Buffer[]): Promise<Reply[]> {
+    return this.kernel.move(from, to, messages);
   }
 
   /** `pid 4711 (qemu-system-x86_64 -m 512 …) of alice (uid 1000)`, one after the other. */

@@ -20,6 +20,8 @@ export interface Tun {
   multiQueue: boolean;
   packetInformation: boolean;
   vnetHeader: boolean;
+  /** Queues that are held without being used; 0 for a single-queue interface. */
+  detachedQueues: number;
 }
 
 /** A link as the kernel shows it. */
@@ -35,7 +37,22 @@ export interface Link {
   up: boolean;
   /** IFF_BROADCAST: the link has broadcast addresses. */
   broadcast: boolean;
+  /** IFF_LOWER_UP; false also while the link is down. */
+  carrier: boolean;
+  /** IFF_PROMISC as it was set, not as a bridge port has it by itself. */
+  promiscuous: boolean;
+  /** IFF_ALLMULTI */
+  allMulticast: boolean;
+  /** IFF_MULTICAST */
+  multicast: boolean;
+  /** Without IFF_NOARP. */
+  arp: boolean;
+  /** Bytes. */
   mtu: number;
+  /** Packets. */
+  txQueueLength: number;
+  /** ifindex of the bridge or bond it is a port of; 0 for none. */
+  master: number;
   /** undefined for links without one, such as a TUN. */
   macAddress?: string;
   alias?: string;
@@ -85,8 +102,13 @@ export function setLink(ifindex: number, attributes: Partial<LinkAttributes>): B
   return encodeLink(RTM.NEWLINK, change, { index: ifindex }, attributes);
 }
 
+/** A message that sets or clears one of IFF_*. */
+export function setLinkFlag(ifindex: number, flag: number, on: boolean): Buffer {
+  return encodeLink(RTM.NEWLINK, change, { index: ifindex, flags: on ? flag : 0, change: flag });
+}
+
 export function setLinkUp(ifindex: number, up: boolean): Buffer {
-  return encodeLink(RTM.NEWLINK, change, { index: ifindex, flags: up ? IFF.UP : 0, change: IFF.UP });
+  return setLinkFlag(ifindex, IFF.UP, up);
 }
 
 /** RTM_NEWLINKPROP: the only message by which the kernel accepts alternative names. Kernel 5.5 or newer. */
@@ -124,7 +146,14 @@ function decodeTable(bytes: Buffer): LinkTable {
       kind,
       up: (header.flags & IFF.UP) !== 0,
       broadcast: (header.flags & IFF.BROADCAST) !== 0,
+      carrier: (header.flags & IFF.LOWER_UP) !== 0,
+      promiscuous: (header.flags & IFF.PROMISC) !== 0,
+      allMulticast: (header.flags & IFF.ALLMULTI) !== 0,
+      multicast: (header.flags & IFF.MULTICAST) !== 0,
+      arp: (header.flags & IFF.NOARP) === 0,
       mtu: attributes.mtu ?? 0,
+      txQueueLength: attributes.txqlen ?? 0,
+      master: attributes.master ?? 0,
       macAddress: attributes.address || undefined,
       alias: attributes.ifalias,
       group: attributes.group ?? 0,
@@ -143,6 +172,7 @@ function decodeTun(data: TunData = {}): Tun {
     multiQueue: data.multiQueue === 1,
     packetInformation: data.pi === 1,
     vnetHeader: data.vnetHdr === 1,
+    detachedQueues: data.numDisabledQueues ?? 0,
   };
 }
 

@@ -16,6 +16,13 @@ export class Namespaces {
     });
   }
 
+  /** The names behind which a namespace stands. */
+  async names(): Promise<string[]> {
+    return [...(await this.listing.add(undefined)).values()]
+      .filter(({ mounted }) => mounted)
+      .map(({ name }) => name);
+  }
+
   /** The entry of that name, if a namespace stands behind it. */
   async find(name: string): Promise<NamespaceEntry | undefined> {
     const entry = (await this.listing.add(undefined)).get(name);

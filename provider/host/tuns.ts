@@ -1,7 +1,7 @@
 import { constants } from "node:os";
-import type { TunResult } from "../kernel/kernel";
+import type { HoldOperation, HoldResult, Kernel, TunResult } from "../kernel/kernel";
 import type { Batch } from "./batch";
-import { addAlternativeName, type Link } from "./links";
+import { addAlternativeName, type Link, type Tun } from "./links";
 
 /** Of linux/if_tun.h; the same on every architecture. */
 const IFF_TUN = 0x0001;
@@ -17,19 +17,37 @@ export interface NewTun {
   owner?: number;
   /** gid; absent: anybody may attach. */
   group?: number;
+  /** IFF_MULTI_QUEUE: several descriptors may be attached. */
+  multiQueue: boolean;
+  /** Without IFF_NO_PI: packets are preceded by struct tun_pi. */
+  packetInformation: boolean;
+  /** IFF_VNET_HDR: packets are preceded by struct virtio_net_hdr. */
+  vnetHeader: boolean;
   lease: string;
+}
+
+/** What only an attached descriptor can change. */
+export interface TunChange {
+  owner?: number;
+  group?: number;
+  persist?: boolean;
+  packetInformation?: boolean;
+  vnetHeader?: boolean;
 }
 
 /** TUN and TAP interfaces: what only `/dev/net/tun` can do. */
 export class Tuns {
-  constructor(private readonly batch: Batch) {}
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly batch: Batch,
+  ) {}
 
-  /** Creates a persistent interface, down, without packet information; never one that exists (EBUSY). */
+  /** Creates a persistent interface, down; never one that exists (EBUSY). */
   create(namespace: string | undefined, tun: NewTun): Promise<TunResult> {
     return this.batch.tun(namespace, {
       operation: "create",
       name: tun.name,
-      flags: (tun.mode === "tun" ? IFF_TUN : IFF_TAP) | IFF_NO_PI,
+      flags: flagsOf(tun),
       // The kernel side fills in the ifindex.
       message: addAlternativeName(0, tun.lease),
       owner: tun.owner,
@@ -39,27 +57,49 @@ export class Tuns {
   }
 
   /**
-   * Sets owner, group or persistence of an existing interface, by attaching for a moment with the very flags it
-   * has. A single-queue interface that a process holds gives EBUSY.
+   * Changes an existing interface, by attaching for a moment with the very flags it has but for those to be
+   * changed. A single-queue interface that a process holds gives EBUSY; one with several queues then keeps its flags.
    */
-  adjust(
-    namespace: string | undefined,
-    link: Link,
-    wanted: { owner?: number; group?: number; persist?: boolean },
-  ): Promise<TunResult> {
-    const tun = link.tun;
-    if (!tun) return Promise.resolve({ errno: constants.errno.EINVAL, step: "TUNSETIFF" });
-    const flags =
-      (tun.mode === "tun" ? IFF_TUN : IFF_TAP) |
-      (tun.packetInformation ? 0 : IFF_NO_PI) |
-      (tun.vnetHeader ? IFF_VNET_HDR : 0) |
-      (tun.multiQueue ? IFF_MULTI_QUEUE : 0);
+  adjust(namespace: string | undefined, link: Link, wanted: TunChange): Promise<TunResult> {
+    if (!link.tun) return Promise.resolve({ errno: constants.errno.EINVAL, step: "TUNSETIFF" });
+    const { packetInformation, vnetHeader, ...settings } = wanted;
+    const { tun } = link;
     return this.batch.tun(namespace, {
       operation: "attach",
       name: link.name,
       ifindex: link.ifindex,
-      flags,
-      ...wanted,
+      flags: flagsOf({
+        ...tun,
+        packetInformation: packetInformation ?? tun.packetInformation,
+        vnetHeader: vnetHeader ?? tun.vnetHeader,
+      }),
+      ...settings,
     });
   }
+
+  /** Starts the process that keeps a multi-queue interface alive, unless it has one. */
+  keep(namespace: string | undefined, link: Link, lease: string): Promise<HoldResult> {
+    const { name, ifindex, tun } = link;
+    const flags = tun ? flagsOf(tun) : 0;
+    return this.hold(namespace, { operation: "start", name, ifindex, flags, lease });
+  }
+
+  /** Ends that process. */
+  letGo(namespace: string | undefined, { name, ifindex }: Link): Promise<HoldResult> {
+    return this.hold(namespace, { operation: "end", name, ifindex });
+  }
+
+  private async hold(namespace: string | undefined, operation: HoldOperation): Promise<HoldResult> {
+    const [result] = await this.kernel.hold(namespace, [operation]);
+    return result ?? { errno: constants.errno.EIO };
+  }
+}
+
+function flagsOf(tun: Pick<Tun, "mode" | "multiQueue" | "packetInformation" | "vnetHeader">): number {
+  return (
+    (tun.mode === "tun" ? IFF_TUN : IFF_TAP) |
+    (tun.packetInformation ? 0 : IFF_NO_PI) |
+    (tun.vnetHeader ? IFF_VNET_HDR : 0) |
+    (tun.multiQueue ? IFF_MULTI_QUEUE : 0)
+  );
 }

@@ -75,6 +75,42 @@ export interface TunResult {
   ifindex?: number;
 }
 
+/**
+ * Starts the keeper of an existing multi-queue interface (`persistence: "process"`): a process of its own that
+ * keeps one queue open without using it (IFF_DETACH_QUEUE), so that the interface lives without TUNSETPERSIST
+ * and its carrier stays while consumers come and go. It outlives this process, follows the interface when that
+ * is renamed or moved, and ends with it. Where the interface has a keeper already, none is started.
+ */
+export interface HoldStart {
+  operation: "start";
+  name: string;
+  /** The link expected under that name; if another or none is found, nothing is done and the result is ENODEV. */
+  ifindex: number;
+  /** The flags just read, IFF_MULTI_QUEUE among them; without it the result is EINVAL. */
+  flags: number;
+  /** Whose it is; the keeper's command line shows it. At most 127 bytes. */
+  lease: string;
+}
+
+/** Ends the keeper of an interface and waits until it is gone. An interface that nothing else keeps goes with it. */
+export interface HoldEnd {
+  operation: "end";
+  name: string;
+  /** As for `start`. */
+  ifindex: number;
+}
+
+export type HoldOperation = HoldStart | HoldEnd;
+
+/** What became of one hold operation. A failed start leaves no keeper. */
+export interface HoldResult {
+  errno: number;
+  /** The step that failed, by the name of its system call or ioctl: `open`, `TUNSETIFF`, `posix_spawn`, … */
+  step?: string;
+  /** The keeper that runs now, or that was ended; absent where there was none to end. */
+  pid?: number;
+}
+
 /** One descriptor of `/dev/net/tun` that is attached to an interface. */
 export interface Holder {
   /** The interface, by its name in the namespace asked about. */
@@ -86,6 +122,10 @@ export interface Holder {
   uid: number;
   /** IFF_DETACH_QUEUE: the descriptor keeps a queue without using it. */
   detached: boolean;
+  /** It is a keeper that `hold` started, and so no consumer. Told from the kernel, not from what it says of itself. */
+  keeper: boolean;
+  /** The lease that a keeper's command line names. */
+  lease?: string;
 }
 
 export interface ProcessInfo {
@@ -112,10 +152,17 @@ export interface Account {
 export interface Kernel {
   /** Sends netlink route messages, in order, and gives one reply for each. One failing does not stop the rest. */
   request(namespace: NamespaceName, messages: Buffer[]): Promise<Reply[]>;
+  /**
+   * Moves links from one namespace to another: RTM_NEWLINK messages that are sent in `from`, each with an
+   * IFLA_NET_NS_FD added that leads to `to`. Each link waits for a grace period of the kernel, about 20 ms.
+   */
+  move(from: NamespaceName, to: NamespaceName, messages: Buffer[]): Promise<Reply[]>;
   /** Sends one dump request (NLM_F_DUMP) and gives all that came back. */
   dump(namespace: NamespaceName, message: Buffer): Promise<Dump>;
   /** TUN ioctls, each operation independent of the others. */
   tun(namespace: NamespaceName, operations: TunOperation[]): Promise<TunResult[]>;
+  /** Starts and ends the keepers of interfaces, one after the other, each independent of the others. */
+  hold(namespace: NamespaceName, operations: HoldOperation[]): Promise<HoldResult[]>;
 
   /** The entries of `/run/netns`. */
   listNamespaces(): Promise<NamespaceEntry[]>;

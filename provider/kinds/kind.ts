@@ -38,6 +38,8 @@ export interface Problem {
   message: string;
   /** INVALID_INPUT unless given. */
   code?: ErrorCode;
+  /** It may still turn out well: said, but not refused. */
+  warning?: true;
 }
 
 export type Inputs = Readonly<Record<string, unknown>>;
@@ -52,6 +54,8 @@ export interface Target {
   longName?: string;
   /** Outputs recorded at the last change; absent before the first. */
   recorded?: Inputs;
+  /** Only where it is expected, not wherever someone may have moved it. */
+  near?: true;
 }
 
 /** What the kernel shows of a target. */
@@ -117,6 +121,8 @@ export interface Property<Desired, Observed, Value = unknown> {
   messages?(difference: Difference<Desired, Observed, Value>): Write[];
   /** Must be written before the properties above it in the table. */
   first?(want: Value): boolean;
+  /** What to do where the kernel refuses the messages with that errno, if more is known than the error's code says. */
+  explain?(errno: number): string | undefined;
   /** Writes what netlink messages cannot; done before any messages are sent. */
   apply?(difference: Difference<Desired, Observed, Value>, host: Host): Promise<void>;
 }
@@ -146,8 +152,8 @@ export interface Kind<Desired = any, Observed = any> {
   inside(target: Target): string | undefined;
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
   rules?(inputs: Inputs): Problem[];
-  /** What only the host can say. Reads, never writes. */
-  hostRules?(inputs: Inputs, host: Host): Promise<Problem[]>;
+  /** What only the host can say. Reads, never writes. @param unknown names of inputs that are not known yet. */
+  hostRules?(inputs: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]>;
   /** What is allowed but probably not meant. */
   warnings?(inputs: Inputs): Problem[];
   /** Canonical values, names resolved on the host; what is not declared (or not known yet) stays undefined. */

@@ -107,7 +107,7 @@ async function inUse(target: Target, observed: Observed, host: Host): Promise<st
     const ours = link.leases.some((lease) => sameStack(lease, target.lease));
     if (!ours) reasons.push(describeLink(link));
     else if (link.tun) {
-      const holders = await host.holders(observed.name, link.name);
+      const holders = await host.consumers(observed.name, link.name);
       if (holders.length > 0) reasons.push(`${link.name} held by ${await host.describeHolders(holders)}`);
     }
   }

@@ -1,40 +1,40 @@
 import { constants } from "node:os";
-import { isTuntapError, TuntapError } from "../errors";
-import type { Database } from "../host/accounts";
-import type { Address } from "../host/addresses";
+import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { sameStack } from "../host/leases";
-import {
-  addAlternativeName,
-  describeLink,
-  type Link,
-  removeAlternativeName,
-  setLink,
-  setLinkUp,
-} from "../host/links";
-import { freeName, renameLink } from "../host/names";
+import { addAlternativeName, describeLink } from "../host/links";
+import { freeName } from "../host/names";
 import { accepted, refusal, tunRefusal } from "../host/refusals";
-import type {
-  Difference,
-  InputSchema,
-  Inputs,
-  Kind,
-  Problem,
-  Property,
-  Sighting,
-  Target,
-  Verdict,
-} from "./kind";
-import { accountId, accountInput, accountProblems, none } from "./parts/accounts";
+import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
+import { accountId, accountProblems, none } from "./parts/accounts";
+import { addressRules } from "./parts/address-checks";
 import {
   addressInputs,
   addressProperty,
-  addressRules,
-  broadcastOutput,
+  broadcastInput,
   type DesiredAddresses,
   desiredAddresses,
+  peerAddressInput,
   presentAddresses,
 } from "./parts/addresses";
+import {
+  bridgeIndex,
+  bridgeInput,
+  bridgeProblems,
+  bridgeProperty,
+  bridgeRules,
+  bridgeWarnings,
+  presentBridge,
+} from "./parts/bridge-port";
+import { nameTaken, type ObservedLink, rememberLink, sightLink, takeOverLink } from "./parts/link";
+import {
+  type DesiredSettings,
+  desiredSettings,
+  linkSettingInputs,
+  linkSettings,
+  linkUp,
+  macRules,
+  presentSettings,
+} from "./parts/link-settings";
 import {
   adoptInput,
   linkNameBytes,
@@ -43,69 +43,40 @@ import {
   nameInput,
   namespaceInput,
 } from "./parts/names";
+import { nameProperty, namespaceProperty } from "./parts/placement";
+import {
+  consumers,
+  type DesiredTun,
+  type ObservedTun,
+  persistenceOf,
+  presentTun,
+  tunInputs,
+  tunProperties,
+  tunRules,
+} from "./parts/tun-device";
 
 const { errno } = constants;
 
-interface Desired {
+interface Desired extends DesiredTun, DesiredSettings {
   name: string | undefined;
-  mode: "tun" | "tap" | undefined;
-  /** uid, or -1 for none. */
-  owner: number | undefined;
-  /** gid, or -1 for none. */
-  group: number | undefined;
+  namespace: string | undefined;
   addresses: DesiredAddresses | undefined;
-  mtu: number | undefined;
-  up: boolean | undefined;
+  bridge: string | undefined;
 }
 
-interface Observed {
-  link: Link;
-  ifindex: number;
-  hasBroadcast: boolean;
-  addresses: readonly Address[];
-  bootId: string;
-  /** Inode of the namespace it is in, 0 for the host's. */
-  namespaceInode: number;
-}
-
-const always = (verdict: Verdict) => ({ idle: verdict, single: verdict, multi: verdict });
+const { mode, owner, group, ...otherTunInputs } = tunInputs;
 
 const inputs = {
   name: nameInput,
-  mode: {
-    type: "string",
-    enum: ["tun", "tap"],
-    default: "tap",
-    change: "replace",
-    description: "`tun` carries IP packets, `tap` carries Ethernet frames (IFF_TUN, IFF_TAP).",
-  },
-  owner: accountInput("user", "TUNSETOWNER"),
-  group: accountInput("group", "TUNSETGROUP"),
+  mode,
+  owner,
+  group,
   ...addressInputs,
-  mtu: {
-    type: "integer",
-    minimum: 68,
-    maximum: 65535,
-    change: "live",
-    observed: true,
-    description:
-      "Largest packet in bytes: 68 to 65535 for a TUN, 68 to 65521 for a TAP. Default: not managed (the kernel starts with 1500).",
-  },
-  up: {
-    type: "boolean",
-    default: true,
-    change: "live",
-    description:
-      "Administrative state (IFF_UP). Setting it down takes IPv6 addresses and routes off the interface.",
-  },
-  persistence: {
-    type: "string",
-    enum: ["runtime", "process", "boot"],
-    default: "runtime",
-    change: "live",
-    description:
-      "How long the device lives: `runtime` until it is deleted or the host restarts (TUNSETPERSIST). `process` and `boot` are not available yet.",
-  },
+  peerAddress: peerAddressInput,
+  broadcast: broadcastInput,
+  ...linkSettingInputs,
+  bridge: bridgeInput,
+  ...otherTunInputs,
   namespace: namespaceInput,
   adopt: adoptInput,
   onBusy: {
@@ -118,156 +89,43 @@ const inputs = {
   },
 } as const satisfies Record<string, InputSchema>;
 
-function accountProperty(database: Database, input: "owner" | "group"): Property<Desired, Observed, number> {
-  return {
-    name: input,
-    inputs: [input],
-    // A single-queue device admits nobody beside its holder; with several queues one more is opened for a moment.
-    verdict: { idle: "live", single: "blocked", multi: "live" },
-    needsReplace: (want, is) => want === none && is !== none,
-    want: (desired) => desired[input],
-    is: ({ link }) => link.tun?.[input] ?? none,
-    show: (id) => (id === none ? "none" : `${database === "user" ? "uid" : "gid"} ${id}`),
-    apply: (difference, host) => adjust(difference, host, { [input]: difference.want }),
-  };
-}
-
-/** Writes what only an attached descriptor can change. */
-async function adjust(
-  { property, observed, target }: Difference<Desired, Observed>,
-  host: Host,
-  wanted: { owner?: number; group?: number; persist?: boolean },
-): Promise<void> {
-  const result = await host.tuns.adjust(target.namespace, observed.link, wanted);
-  if (result.errno === 0) return;
-  if (result.errno !== errno.EBUSY) {
-    throw tunRefusal(result, { message: `${property.name} could not be changed`, property: property.name });
-  }
-  const by = (await holders(target, observed, host)) ?? "held by a process that ended meanwhile";
-  throw new TuntapError("LINK_BUSY", {
-    message: `${property.name} cannot be changed while a process holds the interface; it is ${by}.`,
-    errno: errno.EBUSY,
-    property: property.name,
-  });
-}
-
+/** In the order in which they are written. */
 const properties = [
-  {
-    name: "name",
-    inputs: ["name"],
-    verdict: always("live"),
-    want: (desired) => desired.name,
-    is: ({ link }) => link.name,
-    apply: ({ want, observed, target }, host) =>
-      renameLink(host, target.namespace, observed.link, target.lease, want),
-  } satisfies Property<Desired, Observed, string>,
-  {
-    name: "mode",
-    inputs: ["mode"],
-    verdict: always("replace"),
-    want: (desired) => desired.mode,
-    is: ({ link }) => link.tun?.mode ?? "tap",
-  } satisfies Property<Desired, Observed, "tun" | "tap">,
-  accountProperty("user", "owner"),
-  accountProperty("group", "group"),
-  {
-    // The persist flag: `tunctl -d` clears it, and the device then ends with its last holder.
-    name: "persistence",
-    inputs: ["persistence"],
-    verdict: { idle: "live", single: "blocked", multi: "live" },
-    want: () => "runtime",
-    is: ({ link }) => (link.tun?.persistent ? "runtime" : "process"),
-    show: (value) =>
-      value === "runtime" ? "runtime" : "not persistent (the device ends with its last holder)",
-    apply: (difference, host) => adjust(difference, host, { persist: true }),
-  } satisfies Property<Desired, Observed, string>,
-  {
-    name: "mtu",
-    inputs: ["mtu"],
-    verdict: always("live"),
-    want: (desired) => desired.mtu,
-    is: ({ link }) => link.mtu,
-    messages: ({ want, observed }) => [{ bytes: setLink(observed.ifindex, { mtu: want }) }],
-  } satisfies Property<Desired, Observed, number>,
-  addressProperty<Desired, Observed>(),
-  {
-    name: "up",
-    inputs: ["up"],
-    verdict: always("live"),
-    want: (desired) => desired.up,
-    is: ({ link }) => link.up,
-    show: (up) => (up ? "up" : "down"),
-    // Down takes IPv6 addresses away, so it comes before they are written, and up comes after.
-    first: (want) => !want,
-    messages: ({ want, observed }) => [{ bytes: setLinkUp(observed.ifindex, want) }],
-  } satisfies Property<Desired, Observed, boolean>,
-] as Property<Desired, Observed, never>[];
+  namespaceProperty,
+  nameProperty,
+  ...tunProperties,
+  ...linkSettings,
+  bridgeProperty,
+  addressProperty<Desired, ObservedTun>("peerAddress", "broadcast"),
+  linkUp,
+] as Property<Desired, ObservedTun, never>[];
 
-async function observe(link: Link, target: Target, host: Host): Promise<Observed> {
-  const [addresses, bootId, entry] = await Promise.all([
-    host.addresses.of(target.namespace, link.ifindex),
-    host.bootId(),
-    target.namespace === undefined ? undefined : host.namespaces.find(target.namespace),
-  ]);
+async function sight(target: Target, host: Host): Promise<Sighting<ObservedTun>> {
+  const { object, obstacle, ...rest } = await sightLink(target, host);
+  const withPersistence = async (observed: ObservedLink): Promise<ObservedTun> => ({
+    ...observed,
+    persistence: await persistenceOf(observed, host),
+  });
   return {
-    link,
-    ifindex: link.ifindex,
-    hasBroadcast: link.broadcast,
-    addresses,
-    bootId,
-    namespaceInode: entry?.inode ?? 0,
+    ...rest,
+    ...(object && { object: await withPersistence(object) }),
+    ...(obstacle && { obstacle: { ...obstacle, object: await withPersistence(obstacle.object) } }),
   };
-}
-
-async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
-  let table: Awaited<ReturnType<Host["links"]["table"]>>;
-  try {
-    table = await host.links.table(target.namespace);
-  } catch (error) {
-    if (isTuntapError(error) && error.code === "NAMESPACE_MISSING") return { namespaceMissing: true };
-    throw error;
-  }
-  const leased = table.named(target.lease);
-  const ours = leased ?? (await withoutLease(table.at(Number(target.recorded?.ifindex)), target, host));
-  const sighting: Sighting<Observed> = {};
-  if (ours) {
-    sighting.object = await observe(ours, target, host);
-    sighting.leaseLost = leased === undefined;
-  }
-  const namesake = table.named(target.name);
-  if (namesake && namesake !== ours) {
-    sighting.obstacle = {
-      object: await observe(namesake, target, host),
-      sameStack: namesake.leases.some((lease) => sameStack(lease, target.lease)),
-      leased: namesake.leases.length > 0,
-    };
-  }
-  return sighting;
-}
-
-/** The recorded link, if it is certainly that one and has lost nothing but its lease. */
-async function withoutLease(link: Link | undefined, target: Target, host: Host): Promise<Link | undefined> {
-  const { recorded } = target;
-  if (!link?.tun || !recorded || link.leases.length > 0 || link.name !== recorded.name) return undefined;
-  const seen = await observe(link, target, host);
-  return seen.bootId === recorded.__bootId && seen.namespaceInode === recorded.__namespaceInode
-    ? link
-    : undefined;
-}
-
-async function holders(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
-  const found = await host.holders(target.namespace, observed.link.name);
-  return found.length > 0 ? `held by ${await host.describeHolders(found)}` : undefined;
 }
 
 async function create(target: Target, desired: Desired, host: Host): Promise<void> {
   const { namespace, name, lease } = target;
+  // Before anything is made.
+  if (desired.bridge !== undefined) bridgeIndex(await host.links.table(namespace), desired.bridge);
   const id = (value: number | undefined) => (value === none ? undefined : value);
   const result = await host.tuns.create(namespace, {
     name,
     mode: desired.mode ?? "tap",
     owner: id(desired.owner),
     group: id(desired.group),
+    multiQueue: desired.multiQueue ?? false,
+    packetInformation: desired.packetInformation ?? false,
+    vnetHeader: desired.vnetHeader ?? false,
     lease,
   });
   if (result.errno !== 0) throw await creationError(result, target, host);
@@ -284,17 +142,12 @@ async function creationError(
 ): Promise<TuntapError> {
   if (result.step === "TUNSETIFF" && result.errno === errno.EBUSY) {
     const other = (await host.links.table(target.namespace)).named(target.name);
-    return new TuntapError("FOREIGN_LINK", {
-      message: `the name ${target.name} is taken by ${other ? describeLink(other) : "another link"}`,
-      errno: result.errno,
-      operation: result.step,
-      property: "name",
-    });
+    return nameTaken(target.name, other, { errno: result.errno, operation: result.step });
   }
   return tunRefusal(result, { message: `the interface could not be created at ${result.step}` });
 }
 
-async function takeOver(target: Target, observed: Observed, host: Host): Promise<void> {
+async function takeOver(target: Target, observed: ObservedTun, host: Host): Promise<void> {
   if (!observed.link.tun) {
     throw new TuntapError("FOREIGN_LINK", {
       message: `${describeLink(observed.link)} is no TUN or TAP interface, so it cannot be taken over`,
@@ -302,34 +155,27 @@ async function takeOver(target: Target, observed: Observed, host: Host): Promise
       remedy: "Choose another `name`, or remove that link by hand.",
     });
   }
-  const replies = await host.batch.send(target.namespace, [
-    ...observed.link.leases.map((lease) => removeAlternativeName(observed.ifindex, lease)),
-    addAlternativeName(observed.ifindex, target.lease),
-  ]);
-  const refused = replies.find((reply) => !accepted(reply));
-  if (refused)
-    throw refusal(refused, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
+  await takeOverLink(target, observed, host);
 }
 
-async function remove(target: Target, observed: Observed, host: Host): Promise<void> {
-  const reply = await host.batch.deleteLink(target.namespace, observed.ifindex);
+async function remove(_target: Target, observed: ObservedTun, host: Host): Promise<void> {
+  const reply = await host.batch.deleteLink(observed.namespace, observed.ifindex);
   if (accepted(reply, errno.ENODEV)) return;
   throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
 }
 
 function rules(values: Inputs): Problem[] {
-  const problems = addressRules(values);
-  const { mode, mtu, persistence } = values;
+  const problems = [
+    ...addressRules(values),
+    ...macRules(values),
+    ...bridgeRules(values),
+    ...tunRules(values),
+  ];
+  const { mode, mtu } = values;
   if (mode === "tap" && typeof mtu === "number" && mtu > 65521) {
     problems.push({
       property: "mtu",
       message: `mtu ${mtu} is above 65521 bytes, the limit of a TAP; lower it, or use mode "tun" (up to 65535)`,
-    });
-  }
-  if (persistence === "process" || persistence === "boot") {
-    problems.push({
-      property: "persistence",
-      message: `persistence "${persistence}" is not available yet; use "runtime"`,
     });
   }
   return problems;
@@ -337,37 +183,18 @@ function rules(values: Inputs): Problem[] {
 
 function warnings(values: Inputs): Problem[] {
   const unset = (account: unknown) => account === undefined || account === none;
-  if (!unset(values.owner) || !unset(values.group)) return [];
-  return [
-    {
+  const problems = bridgeWarnings(values);
+  if (unset(values.owner) && unset(values.group)) {
+    problems.push({
       property: "owner",
       message:
         "neither owner nor group is set: any user with access to /dev/net/tun may attach to the interface and delete it; set `owner` or `group`",
-    },
-  ];
+    });
+  }
+  return problems;
 }
 
-function present(observed: Observed, desired: Desired, declared: Inputs, recorded: Inputs | undefined) {
-  const { link } = observed;
-  const account = (input: "owner" | "group") => {
-    const is = link.tun?.[input] ?? none;
-    return desired[input] === is ? declared[input] : is;
-  };
-  return {
-    name: link.name,
-    mode: link.tun?.mode,
-    owner: account("owner"),
-    group: account("group"),
-    ...presentAddresses(observed, desired, declared, recorded),
-    mtu: link.mtu,
-    up: link.up,
-    persistence: link.tun?.persistent ? "runtime" : "process",
-    macAddress: link.macAddress,
-    ifindex: link.ifindex,
-  };
-}
-
-export const tunInterface: Kind<Desired, Observed> = {
+export const tunInterface: Kind<Desired, ObservedTun> = {
   name: "TunInterface",
   description:
     "A TUN or TAP interface that exists until it is deleted or the host restarts, so that programs come and go on it. What is not declared is not managed.",
@@ -380,48 +207,62 @@ export const tunInterface: Kind<Desired, Observed> = {
 export const name = tap.name;`,
   inputs,
   outputs: {
-    broadcast: broadcastOutput,
-    macAddress: {
-      type: "string",
-      optional: true,
-      description: "MAC address as the kernel shows it; absent on a TUN.",
-    },
     ifindex: { type: "integer", description: "Index of the interface in its namespace." },
   },
   naming: { bytes: linkNameBytes, problem: linkNameProblem, space: linkSpace },
   inside: (target) => target.namespace,
   rules,
-  hostRules: accountProblems,
+  async hostRules(values, unknown, host) {
+    const [accounts, bridge] = await Promise.all([
+      accountProblems(values, host),
+      bridgeProblems(values, unknown, host),
+    ]);
+    return [...accounts, ...bridge];
+  },
   warnings,
   async desire(values, host) {
-    const [owner, group] = await Promise.all([
+    const [uid, gid] = await Promise.all([
       accountId(host, "user", values.owner),
       accountId(host, "group", values.group),
     ]);
+    const given = values as Partial<Desired>;
     return {
-      name: values.name as string | undefined,
-      mode: values.mode as Desired["mode"],
-      owner,
-      group,
+      name: given.name,
+      namespace: given.namespace,
+      mode: given.mode,
+      owner: uid,
+      group: gid,
+      multiQueue: given.multiQueue,
+      packetInformation: given.packetInformation,
+      vnetHeader: given.vnetHeader,
+      persistence: given.persistence,
+      ...desiredSettings(values),
+      bridge: given.bridge,
       addresses: desiredAddresses(values),
-      mtu: values.mtu as number | undefined,
-      up: values.up as boolean | undefined,
     };
   },
   sight,
   describe: ({ link }) => describeLink(link),
   properties,
-  async attachment(target, observed, host) {
-    if ((await holders(target, observed, host)) === undefined) return "idle";
+  async attachment(_target, observed, host) {
+    if ((await consumers(observed, host)) === undefined) return "idle";
     return observed.link.tun?.multiQueue ? "multi" : "single";
   },
   create,
   takeOver,
   makeWay: (target, host) => freeName(host, target.namespace, target.name, target.lease),
-  inUse: holders,
+  inUse: (_target, observed, host) => consumers(observed, host),
   codes: { inUse: "LINK_BUSY", foreign: "FOREIGN_LINK" },
   forced: (values) => values.onBusy === "force",
   remove,
-  present,
-  remember: ({ bootId, namespaceInode }) => ({ __bootId: bootId, __namespaceInode: namespaceInode }),
+  present: (observed, desired, declared, recorded) => ({
+    name: observed.link.name,
+    namespace: observed.namespace,
+    ...presentTun(observed, desired, declared),
+    ...presentAddresses(observed, desired, declared, recorded),
+    ...presentSettings(observed, desired, declared),
+    ...presentBridge(observed, desired),
+    ifindex: observed.ifindex,
+  }),
+  remember: rememberLink,
 };

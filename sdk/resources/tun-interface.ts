@@ -47,10 +47,70 @@ export interface TunInterfaceArgs {
   addresses?: pulumi.Input<pulumi.Input<string>[]>;
 
   /**
+   * Whether addresses that others added are drift, and removed. Those that the kernel makes itself (fe80::,
+   * router advertisements) never are. Default: `false`. Only the provider reads it: a change writes nothing
+   * to the host.
+   */
+  exclusiveAddresses?: pulumi.Input<boolean>;
+
+  /**
+   * IPv4 address at the other end of a point-to-point link, on a TUN only. `netmask` is then the peer's, and
+   * 255.255.255.255 where it is not given. Default: none. A change is made in place.
+   */
+  peerAddress?: pulumi.Input<string>;
+
+  /**
+   * IPv4 broadcast address that belongs to `address`, on a TAP only. Default: not managed; the highest
+   * address of the subnet is set, and none for /31 and /32. A change is made in place.
+   */
+  broadcast?: pulumi.Input<string>;
+
+  /**
+   * MAC address, six bytes in hexadecimal (`52:54:00:12:34:56`), unicast; on a TAP only. The owner of a TAP
+   * may set it too, without privilege. Default: not managed (the kernel makes one at random). A change is
+   * made in place.
+   */
+  macAddress?: pulumi.Input<string>;
+
+  /**
    * Largest packet in bytes: 68 to 65535 for a TUN, 68 to 65521 for a TAP. Default: not managed (the kernel
    * starts with 1500). A change is made in place.
    */
   mtu?: pulumi.Input<number>;
+
+  /**
+   * Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each, at
+   * once, and refuses what it has no room for. Default: not managed (the kernel starts with 1000 for a TAP,
+   * 500 for a TUN). A change is made in place.
+   */
+  txQueueLength?: pulumi.Input<number>;
+
+  /**
+   * Whether all frames are taken in, also those for other hosts (IFF_PROMISC). A bridge's ports take in
+   * everything by themselves, without this. Default: not managed. A change is made in place.
+   */
+  promiscuous?: pulumi.Input<boolean>;
+
+  /**
+   * Whether all multicast packets are taken in (IFF_ALLMULTI). Default: not managed. A change is made in
+   * place.
+   */
+  allMulticast?: pulumi.Input<boolean>;
+
+  /** Whether multicast packets are sent (IFF_MULTICAST). Default: not managed. A change is made in place. */
+  multicast?: pulumi.Input<boolean>;
+
+  /**
+   * Whether neighbours are looked up by ARP and neighbour discovery (no IFF_NOARP). Default: not managed (on
+   * for a TAP, off for a TUN). A change is made in place.
+   */
+  arp?: pulumi.Input<boolean>;
+
+  /**
+   * Free text for people, at most 255 bytes (`ip link set … alias`); empty is none. Default: not managed. A
+   * change is made in place.
+   */
+  alias?: pulumi.Input<string>;
 
   /**
    * Administrative state (IFF_UP). Setting it down takes IPv6 addresses and routes off the interface.
@@ -59,15 +119,45 @@ export interface TunInterfaceArgs {
   up?: pulumi.Input<boolean>;
 
   /**
-   * How long the device lives: `runtime` until it is deleted or the host restarts (TUNSETPERSIST). `process`
-   * and `boot` are not available yet. Default: `"runtime"`. A change is made in place.
+   * Bridge that the interface is a port of, by name, in the same namespace; on a TAP only. Pass the `.name`
+   * of the resource that makes the bridge, or the name of one that exists. Default: none. A change is made in
+   * place.
+   */
+  bridge?: pulumi.Input<string>;
+
+  /**
+   * Whether several descriptors may be attached at once, one for each queue (IFF_MULTI_QUEUE). A program must
+   * open the interface the way it was made: one that wants several queues of an interface without this (QEMU
+   * with `queues=2`), or one queue the plain way of an interface with it (openvpn, QEMU without `queues=`),
+   * gets "Invalid argument" (EINVAL). Default: `false`. A change makes the object anew: it is deleted first.
+   */
+  multiQueue?: pulumi.Input<boolean>;
+
+  /**
+   * Whether packets are preceded by struct tun_pi (no IFF_NO_PI). Only a first setting: every program that
+   * attaches chooses for itself, so another value is never drift. A changed one is written only while nobody
+   * holds the interface. Default: `false`. A change is made in place.
+   */
+  packetInformation?: pulumi.Input<boolean>;
+
+  /**
+   * Whether packets are preceded by struct virtio_net_hdr (IFF_VNET_HDR), as QEMU uses it. Only a first
+   * setting, as `packetInformation`. Default: `false`. A change is made in place.
+   */
+  vnetHeader?: pulumi.Input<boolean>;
+
+  /**
+   * How long the device lives: `runtime` until it is deleted or the host restarts (TUNSETPERSIST); `process`
+   * as long as a small process that is started for it and keeps one unused queue, so that consumers come and
+   * go and the carrier stays (needs `multiQueue`). `boot` is not available yet. Default: `"runtime"`. A
+   * change is made in place.
    */
   persistence?: pulumi.Input<"runtime" | "process" | "boot">;
 
   /**
-   * Network namespace the interface lives in, by its name in /run/netns. Default: the host's. Pass the
-   * `.name` of a `Namespace` resource, so that it is made first. A change makes the object anew: it is
-   * deleted first.
+   * Network namespace the interface lives in, by its name in /run/netns. Default: the host's. When it changes
+   * the interface moves, and processes that hold it go on holding it. Pass the `.name` of a `Namespace`
+   * resource, so that it is made first. A change is made in place.
    */
   namespace?: pulumi.Input<string>;
 
@@ -133,23 +223,104 @@ export class TunInterface extends TuntapResource {
   declare readonly addresses: pulumi.Output<string[] | undefined>;
 
   /**
+   * Whether addresses that others added are drift, and removed. Those that the kernel makes itself (fe80::,
+   * router advertisements) never are.
+   */
+  declare readonly exclusiveAddresses: pulumi.Output<boolean>;
+
+  /**
+   * IPv4 address at the other end of a point-to-point link, on a TUN only. `netmask` is then the peer's, and
+   * 255.255.255.255 where it is not given. Default: none.
+   */
+  declare readonly peerAddress: pulumi.Output<string | undefined>;
+
+  /**
+   * IPv4 broadcast address that belongs to `address`, on a TAP only. Default: not managed; the highest
+   * address of the subnet is set, and none for /31 and /32.
+   */
+  declare readonly broadcast: pulumi.Output<string | undefined>;
+
+  /**
+   * MAC address, six bytes in hexadecimal (`52:54:00:12:34:56`), unicast; on a TAP only. The owner of a TAP
+   * may set it too, without privilege. Default: not managed (the kernel makes one at random).
+   */
+  declare readonly macAddress: pulumi.Output<string | undefined>;
+
+  /**
    * Largest packet in bytes: 68 to 65535 for a TUN, 68 to 65521 for a TAP. Default: not managed (the kernel
    * starts with 1500).
    */
   declare readonly mtu: pulumi.Output<number>;
 
+  /**
+   * Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each, at
+   * once, and refuses what it has no room for. Default: not managed (the kernel starts with 1000 for a TAP,
+   * 500 for a TUN).
+   */
+  declare readonly txQueueLength: pulumi.Output<number>;
+
+  /**
+   * Whether all frames are taken in, also those for other hosts (IFF_PROMISC). A bridge's ports take in
+   * everything by themselves, without this. Default: not managed.
+   */
+  declare readonly promiscuous: pulumi.Output<boolean>;
+
+  /** Whether all multicast packets are taken in (IFF_ALLMULTI). Default: not managed. */
+  declare readonly allMulticast: pulumi.Output<boolean>;
+
+  /** Whether multicast packets are sent (IFF_MULTICAST). Default: not managed. */
+  declare readonly multicast: pulumi.Output<boolean>;
+
+  /**
+   * Whether neighbours are looked up by ARP and neighbour discovery (no IFF_NOARP). Default: not managed (on
+   * for a TAP, off for a TUN).
+   */
+  declare readonly arp: pulumi.Output<boolean>;
+
+  /** Free text for people, at most 255 bytes (`ip link set … alias`); empty is none. Default: not managed. */
+  declare readonly alias: pulumi.Output<string | undefined>;
+
   /** Administrative state (IFF_UP). Setting it down takes IPv6 addresses and routes off the interface. */
   declare readonly up: pulumi.Output<boolean>;
 
   /**
-   * How long the device lives: `runtime` until it is deleted or the host restarts (TUNSETPERSIST). `process`
-   * and `boot` are not available yet.
+   * Bridge that the interface is a port of, by name, in the same namespace; on a TAP only. Pass the `.name`
+   * of the resource that makes the bridge, or the name of one that exists. Default: none.
+   */
+  declare readonly bridge: pulumi.Output<string | undefined>;
+
+  /**
+   * Whether several descriptors may be attached at once, one for each queue (IFF_MULTI_QUEUE). A program must
+   * open the interface the way it was made: one that wants several queues of an interface without this (QEMU
+   * with `queues=2`), or one queue the plain way of an interface with it (openvpn, QEMU without `queues=`),
+   * gets "Invalid argument" (EINVAL).
+   */
+  declare readonly multiQueue: pulumi.Output<boolean>;
+
+  /**
+   * Whether packets are preceded by struct tun_pi (no IFF_NO_PI). Only a first setting: every program that
+   * attaches chooses for itself, so another value is never drift. A changed one is written only while nobody
+   * holds the interface.
+   */
+  declare readonly packetInformation: pulumi.Output<boolean>;
+
+  /**
+   * Whether packets are preceded by struct virtio_net_hdr (IFF_VNET_HDR), as QEMU uses it. Only a first
+   * setting, as `packetInformation`.
+   */
+  declare readonly vnetHeader: pulumi.Output<boolean>;
+
+  /**
+   * How long the device lives: `runtime` until it is deleted or the host restarts (TUNSETPERSIST); `process`
+   * as long as a small process that is started for it and keeps one unused queue, so that consumers come and
+   * go and the carrier stays (needs `multiQueue`). `boot` is not available yet.
    */
   declare readonly persistence: pulumi.Output<"runtime" | "process" | "boot">;
 
   /**
-   * Network namespace the interface lives in, by its name in /run/netns. Default: the host's. Pass the
-   * `.name` of a `Namespace` resource, so that it is made first.
+   * Network namespace the interface lives in, by its name in /run/netns. Default: the host's. When it changes
+   * the interface moves, and processes that hold it go on holding it. Pass the `.name` of a `Namespace`
+   * resource, so that it is made first.
    */
   declare readonly namespace: pulumi.Output<string | undefined>;
 
@@ -165,12 +336,6 @@ export class TunInterface extends TuntapResource {
    */
   declare readonly onBusy: pulumi.Output<"fail" | "force">;
 
-  /** IPv4 broadcast address that belongs to `address`; absent on a TUN and for /31 and /32. */
-  declare readonly broadcast: pulumi.Output<string | undefined>;
-
-  /** MAC address as the kernel shows it; absent on a TUN. */
-  declare readonly macAddress: pulumi.Output<string | undefined>;
-
   /** Index of the interface in its namespace. */
   declare readonly ifindex: pulumi.Output<number>;
 
@@ -184,14 +349,26 @@ export class TunInterface extends TuntapResource {
       "address",
       "netmask",
       "addresses",
+      "exclusiveAddresses",
+      "peerAddress",
+      "broadcast",
+      "macAddress",
       "mtu",
+      "txQueueLength",
+      "promiscuous",
+      "allMulticast",
+      "multicast",
+      "arp",
+      "alias",
       "up",
+      "bridge",
+      "multiQueue",
+      "packetInformation",
+      "vnetHeader",
       "persistence",
       "namespace",
       "adopt",
       "onBusy",
-      "broadcast",
-      "macAddress",
       "ifindex",
     ];
     super("TunInterface", name, args, properties, options);

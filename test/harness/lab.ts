@@ -14,6 +14,8 @@ export interface WitnessedLink {
   operstate: string;
   promiscuity: number;
   group: string;
+  txqlen?: number;
+  ifalias?: string;
   linkinfo?: {
     info_kind: string;
     info_data?: {

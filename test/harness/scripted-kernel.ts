@@ -2,6 +2,7 @@ import type {
   Account,
   Dump,
   Holder,
+  HoldResult,
   Kernel,
   NamespaceEntry,
   NamespaceName,
@@ -37,6 +38,14 @@ export class ScriptedKernel implements Kernel {
 
   async tun(_namespace: NamespaceName, operations: TunOperation[]): Promise<TunResult[]> {
     return this.answerTun(operations);
+  }
+
+  async move(): Promise<Reply[]> {
+    throw new Error("no test has asked for move yet");
+  }
+
+  async hold(): Promise<HoldResult[]> {
+    throw new Error("no test has asked for hold yet");
   }
 
   async listNamespaces(): Promise<NamespaceEntry[]> {

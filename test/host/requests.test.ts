@@ -33,7 +33,7 @@ const observed = (cidr: string) => {
       { local, address: local },
     ),
   );
-  return { cidr, message };
+  return { cidr, kernelMade: false, message };
 };
 
 test.each([
@@ -43,8 +43,11 @@ test.each([
   ["ip link set dev tap0 up", () => setLinkUp(tap0, true)],
   ["ip link set dev tap0 down", () => setLinkUp(tap0, false)],
   ["ip link property del dev tap0 altname first", () => removeAlternativeName(tap0, "first")],
-  ["ip addr add 192.0.2.1/24 brd + dev tap0", () => asAdd(addAddress(tap0, "192.0.2.1/24", true))],
-  ["ip addr add 2001:db8::1/64 dev tap0 nodad", () => asAdd(addAddress(tap0, "2001:db8::1/64", true))],
+  ["ip addr add 192.0.2.1/24 brd + dev tap0", () => asAdd(addAddress(tap0, { cidr: "192.0.2.1/24" }, true))],
+  [
+    "ip addr add 2001:db8::1/64 dev tap0 nodad",
+    () => asAdd(addAddress(tap0, { cidr: "2001:db8::1/64" }, true)),
+  ],
   ["ip addr del 192.0.2.1/24 dev tap0", () => removeAddress(tap0, observed("192.0.2.1/24"))],
 ])("%s", (command, ours) => {
   expect(ours().toString("hex")).toBe(sent(command).toString("hex"));

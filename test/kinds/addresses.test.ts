@@ -4,11 +4,13 @@ import { describe, expect, test } from "vitest";
 import { canonicalAddress, canonicalCidr, netmaskOf, prefixLengthOf } from "../../provider/host/addresses";
 import {
   addressRules,
+  broadcastProblem,
   cidrProblem,
-  desiredAddresses,
   ipv4Problem,
   netmaskProblem,
-} from "../../provider/kinds/parts/addresses";
+  peerProblem,
+} from "../../provider/kinds/parts/address-checks";
+import { desiredAddresses } from "../../provider/kinds/parts/addresses";
 
 const groups = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 });
 
@@ -129,7 +131,7 @@ describe("netmasks", () => {
         (netmask) => {
           fc.pre(netmaskProblem(netmask) === undefined);
           const primary = desiredAddresses({ address: "192.0.2.1", netmask })?.primary;
-          expect(primary).toMatch(/^192\.0\.2\.1\/\d+$/);
+          expect(primary?.cidr).toMatch(/^192\.0\.2\.1\/\d+$/);
         },
       ),
       { numRuns: 2000 },
@@ -143,7 +145,7 @@ describe("what is accepted can be wanted", () => {
       fc.property(fc.ipV4(), fc.integer({ min: -1, max: 40 }), (address, length) => {
         const text = `${address}/${length}`;
         fc.pre(ipv4Problem(text) === undefined);
-        expect(desiredAddresses({ address: text })?.primary).toBe(canonicalCidr(text));
+        expect(desiredAddresses({ address: text })?.primary?.cidr).toBe(canonicalCidr(text));
       }),
     );
   });
@@ -153,7 +155,7 @@ describe("what is accepted can be wanted", () => {
       fc.property(fc.array(ipv6Text), fc.nat(128), (texts, length) => {
         const addresses = texts.map(({ text }) => `${text}/${length}`).filter((text) => !cidrProblem(text));
         const wanted = desiredAddresses({ addresses })?.all ?? [];
-        expect(new Set(wanted)).toEqual(new Set(addresses.map(canonicalCidr)));
+        expect(new Set(wanted.map(({ cidr }) => cidr))).toEqual(new Set(addresses.map(canonicalCidr)));
       }),
     );
   });
@@ -164,15 +166,24 @@ describe("what is accepted can be wanted", () => {
       addresses: ["2001:DB8::1/64", "2001:db8:0::1/64", "192.0.2.1/24"],
     };
     expect(desiredAddresses(inputs)).toEqual({
-      primary: "192.0.2.1/24",
-      all: ["192.0.2.1/24", "2001:db8::1/64"],
+      primary: { cidr: "192.0.2.1/24" },
+      all: [{ cidr: "192.0.2.1/24" }, { cidr: "2001:db8::1/64" }],
+      exclusive: false,
     });
   });
 
   test("nothing declared is nothing wanted, which is not the same as none", () => {
     expect(desiredAddresses({})).toBeUndefined();
-    expect(desiredAddresses({ addresses: [] })).toEqual({ primary: undefined, all: [] });
-    expect(desiredAddresses({ address: "192.0.2.1" })).toEqual({ primary: undefined, all: [] });
+    const none = { primary: undefined, all: [], exclusive: false };
+    expect(desiredAddresses({ addresses: [] })).toEqual(none);
+    expect(desiredAddresses({ address: "192.0.2.1" })).toEqual(none);
+    expect(desiredAddresses({ exclusiveAddresses: true })).toEqual({ ...none, exclusive: true });
+  });
+
+  test("a peer makes a whole of an address without netmask", () => {
+    const inputs = { address: "192.0.2.1", peerAddress: "192.0.2.2" };
+    expect(desiredAddresses(inputs)?.primary).toEqual({ cidr: "192.0.2.1/32", peer: "192.0.2.2" });
+    expect(desiredAddresses({ ...inputs, netmask: 30 })?.primary?.cidr).toBe("192.0.2.1/30");
   });
 });
 
@@ -185,6 +196,12 @@ test.each<[string, Record<string, unknown>, string[]]>([
   ["address alone", { address: "192.0.2.1" }, ["address"]],
   ["a small mtu with IPv6", { mtu: 1279, addresses: ["::1/128"] }, ["mtu"]],
   ["enough mtu with IPv6", { mtu: 1280, addresses: ["::1/128"] }, []],
+  ["a peer instead of a netmask", { address: "192.0.2.1", peerAddress: "192.0.2.2", mode: "tun" }, []],
+  ["a peer on a tap", { address: "192.0.2.1", peerAddress: "192.0.2.2", mode: "tap" }, ["peerAddress"]],
+  ["a peer alone", { peerAddress: "192.0.2.2", mode: "tun" }, ["peerAddress"]],
+  ["oneself as peer", { address: "192.0.2.1", peerAddress: "192.0.2.1", mode: "tun" }, ["peerAddress"]],
+  ["broadcast on a tun", { address: "192.0.2.1/24", broadcast: "192.0.2.127", mode: "tun" }, ["broadcast"]],
+  ["broadcast alone", { broadcast: "192.0.2.127", mode: "tap" }, ["broadcast"]],
   ["a small mtu with IPv4", { mtu: 68, addresses: ["192.0.2.1/24"] }, []],
 ])("rules: %s", (_, inputs, properties) => {
   expect(addressRules(inputs).map(({ property }) => property)).toEqual(properties);
@@ -201,3 +218,19 @@ test.each([
 ])("%s is no address of one interface", (text) =>
   expect(cidrProblem(text)).toMatch(/not an address of one interface/),
 );
+
+test.each([
+  ["192.0.2.2/24", /prefix length, which belongs to `address` or `netmask`/],
+  ["2001:db8::1", /IPv6 address; give an IPv4 address/],
+  ["192.0.2", /no IPv4 address/],
+  ["192.0.2.256", /no IPv4 address/],
+  ["", /no IPv4 address/],
+])("%j is neither a peer nor a broadcast address", (text, reason) => {
+  expect(peerProblem(text)).toMatch(reason);
+  expect(broadcastProblem(text)).toMatch(reason);
+});
+
+test("255.255.255.255 is a broadcast address, and no peer", () => {
+  expect(broadcastProblem("255.255.255.255")).toBeUndefined();
+  expect(peerProblem("255.255.255.255")).toMatch(/not an address of one interface/);
+});

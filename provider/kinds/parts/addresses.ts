@@ -2,9 +2,11 @@ import { constants } from "node:os";
 import {
   type Address,
   addAddress,
+  addressText,
   type Cidr,
   canonicalAddress,
   canonicalCidr,
+  type NewAddress,
   netmaskOf,
   prefixLengthOf,
   removeAddress,
@@ -12,10 +14,7 @@ import {
   splitCidr,
 } from "../../host/addresses";
 import { IFA_F } from "../../netlink/address";
-import type { Difference, InputSchema, Inputs, Problem, Property, Write } from "../kind";
-
-/** IPv6 needs this much (RFC 8200 §5); with less the kernel takes IPv6 off the interface. */
-const ipv6MinimumMtu = 1280;
+import type { Difference, InputSchema, Inputs, Property, Write } from "../kind";
 
 export const addressInputs = {
   address: {
@@ -38,19 +37,39 @@ export const addressInputs = {
     description:
       "More addresses, IPv4 and IPv6, each with its prefix length, in any order. IPv6 addresses are usable at once (no duplicate address detection). Default: none.",
   },
+  exclusiveAddresses: {
+    type: "boolean",
+    default: false,
+    change: "control",
+    description:
+      "Whether addresses that others added are drift, and removed. Those that the kernel makes itself (fe80::, router advertisements) never are.",
+  },
 } as const satisfies Record<string, InputSchema>;
 
-export const broadcastOutput = {
+/** Of the one `address`: what belongs to it on a broadcast link or on a point-to-point link. */
+export const broadcastInput = {
   type: "string",
-  optional: true,
-  description: "IPv4 broadcast address that belongs to `address`; absent on a TUN and for /31 and /32.",
-} as const;
+  format: "ipv4-broadcast",
+  change: "live",
+  description:
+    "IPv4 broadcast address that belongs to `address`, on a TAP only. Default: not managed; the highest address of the subnet is set, and none for /31 and /32.",
+} as const satisfies InputSchema;
 
-/** The addresses that an object shall have: `address` with `netmask`, and the rest. */
+export const peerAddressInput = {
+  type: "string",
+  format: "ipv4-peer",
+  change: "live",
+  description:
+    "IPv4 address at the other end of a point-to-point link, on a TUN only. `netmask` is then the peer's, and 255.255.255.255 where it is not given. Default: none.",
+} as const satisfies InputSchema;
+
+/** The addresses that an object shall have: `address` with what belongs to it, and the rest. */
 export interface DesiredAddresses {
-  primary?: Cidr;
+  primary?: NewAddress;
   /** All of them, the primary first. */
-  all: readonly Cidr[];
+  all: readonly NewAddress[];
+  /** Addresses of others are drift. */
+  exclusive: boolean;
 }
 
 interface WithAddresses {
@@ -63,181 +82,135 @@ interface ObservedAddresses {
   addresses: readonly Address[];
 }
 
-/** undefined where neither `address` nor `addresses` is declared. */
+/** undefined where no address is declared, and others' addresses do not matter. */
 export function desiredAddresses(inputs: Inputs): DesiredAddresses | undefined {
-  if (inputs.address === undefined && inputs.addresses === undefined) return undefined;
+  const exclusive = inputs.exclusiveAddresses === true;
+  if (inputs.address === undefined && inputs.addresses === undefined && !exclusive) return undefined;
   const primary = primaryOf(inputs);
-  const more = ((inputs.addresses as string[] | undefined) ?? []).flatMap(
-    (text) => canonicalCidr(text) ?? [],
-  );
-  return { primary, all: [...new Set(primary ? [primary, ...more] : more)] };
+  const more = ((inputs.addresses as string[] | undefined) ?? []).flatMap((text) => {
+    const cidr = canonicalCidr(text);
+    return cidr === undefined ? [] : [{ cidr }];
+  });
+  const all = primary ? [primary, ...more] : more;
+  const texts = all.map(addressText);
+  const once = all.filter((_, position) => texts.indexOf(texts[position] as string) === position);
+  return { primary, all: once, exclusive };
 }
 
-/** `address` and `netmask` as one; undefined where they do not (yet) make a whole. */
-function primaryOf(inputs: Inputs): Cidr | undefined {
+/** `address` and what belongs to it as one; undefined where they do not (yet) make a whole. */
+function primaryOf(inputs: Inputs): NewAddress | undefined {
   if (typeof inputs.address !== "string") return undefined;
   const [address = "", length] = inputs.address.split("/");
+  const peer = canonical(inputs.peerAddress);
   const prefixLength = length === undefined ? netmaskLength(inputs.netmask) : Number(length);
-  return prefixLength === undefined ? undefined : canonicalCidr(`${address}/${prefixLength}`);
+  const cidr = canonicalCidr(`${address}/${prefixLength ?? (peer === undefined ? "" : 32)}`);
+  return cidr === undefined ? undefined : { cidr, peer, broadcast: canonical(inputs.broadcast) };
 }
 
-function netmaskLength(netmask: unknown): number | undefined {
+function canonical(address: unknown): string | undefined {
+  return typeof address === "string" ? canonicalAddress(address) : undefined;
+}
+
+/** Prefix length of a netmask in either notation; undefined where it is none. */
+export function netmaskLength(netmask: unknown): number | undefined {
   if (typeof netmask === "number") return netmask;
   if (typeof netmask !== "string") return undefined;
   return /^\d{1,2}$/.test(netmask) ? Number(netmask) : prefixLengthOf(netmask);
 }
 
-/** Why a text is no IPv4 `address`; undefined if it is one, with or without `/length`. */
-export function ipv4Problem(text: string): string | undefined {
-  const [address = "", length, ...rest] = text.split("/");
-  if (address.includes(":"))
-    return "is an IPv6 address; `address` takes IPv4. Put it, with its prefix length, into `addresses`";
-  if (canonicalAddress(address) === undefined || rest.length > 0) {
-    return "is no IPv4 address; give four numbers from 0 to 255, such as 192.0.2.1 or 192.0.2.1/24";
-  }
-  if (length !== undefined && !(/^\d{1,2}$/.test(length) && Number(length) <= 32)) {
-    return "has a prefix length that is no number from 0 to 32";
-  }
-  return unusable(canonicalAddress(address) as string);
+/** Those addresses of the object that the program declared, now or when they were written; all where it owns all. */
+function managed(
+  observed: ObservedAddresses,
+  desired: WithAddresses,
+  recorded: Inputs | undefined,
+): Address[] {
+  const declared = [...(desired.addresses?.all ?? []), ...(desiredAddresses(recorded ?? {})?.all ?? [])];
+  const ours = new Set(declared.map(addressText));
+  const exclusive = desired.addresses?.exclusive ?? false;
+  return observed.addresses.filter(
+    (address) => ours.has(addressText(address)) || (exclusive && !address.kernelMade),
+  );
 }
 
-/** Why a text is no address with prefix length; undefined if it is one. */
-export function cidrProblem(text: string): string | undefined {
-  const cidr = canonicalCidr(text);
-  if (cidr !== undefined) return unusable(splitCidr(cidr).address);
-  if (canonicalAddress(text) !== undefined)
-    return `has no prefix length; write it as ${text}/${text.includes(":") ? 64 : 24}`;
-  return "is no address with a prefix length; write it as 192.0.2.1/24 or 2001:db8::1/64";
+/** An address as it is compared: with its broadcast address only where that is declared. */
+function comparable(address: NewAddress, { addresses }: WithAddresses): string {
+  const text = addressText(address);
+  const primary = addresses?.primary;
+  if (primary?.broadcast === undefined || text !== addressText(primary)) return text;
+  return `${text} broadcast ${address.broadcast ?? "none"}`;
 }
 
-/** Why a value is no netmask; undefined if it is one. */
-export function netmaskProblem(value: string | number): string | undefined {
-  if (typeof value === "number" || /^\d{1,2}$/.test(value)) {
-    return Number(value) >= 0 && Number(value) <= 32 ? undefined : "is no prefix length from 0 to 32";
-  }
-  return prefixLengthOf(value) === undefined
-    ? "is no netmask; give ones followed by zeros, such as 255.255.255.0, or a prefix length from 0 to 32"
-    : undefined;
-}
-
-/** Addresses that no interface can have: they are refused before the kernel takes them. */
-function unusable(address: string): string | undefined {
-  const first = Number(address.split(".")[0]);
-  if (
-    !address.includes(":") &&
-    (first === 0 || (first >= 224 && first <= 239) || address === "255.255.255.255")
-  ) {
-    return "is not an address of one interface (0.0.0.0/8, 224.0.0.0/4 and 255.255.255.255 are not); choose another";
-  }
-  if (address === "::" || /^ff..:/.test(address)) return "is not an address of one interface; choose another";
-  return undefined;
-}
-
-export function addressRules(inputs: Inputs): Problem[] {
-  const problems: Problem[] = [];
-  const { address, netmask, addresses, mtu } = inputs;
-  if (address === undefined && netmask !== undefined) {
-    problems.push({
-      property: "netmask",
-      message: `netmask ${JSON.stringify(netmask)} is given without \`address\`; add the address, or take the netmask out`,
-    });
-  }
-  if (typeof address === "string") {
-    const length = address.split("/")[1];
-    const mask = netmaskLength(netmask);
-    if (length === undefined && netmask === undefined) {
-      problems.push({
-        property: "address",
-        message: `address ${JSON.stringify(address)} has no netmask; add \`netmask\` (for example "255.255.255.0"), or write the address as "${address}/24"`,
-      });
-    } else if (length !== undefined && mask !== undefined && Number(length) !== mask) {
-      problems.push({
-        property: "netmask",
-        message: `netmask ${JSON.stringify(netmask)} is /${mask}, but \`address\` says /${length}; make them agree, or leave one out`,
-      });
-    }
-  }
-  const wide = (Array.isArray(addresses) ? addresses : []).find((cidr: string) => cidr.includes(":"));
-  if (wide !== undefined && typeof mtu === "number" && mtu < ipv6MinimumMtu) {
-    problems.push({
-      property: "mtu",
-      message: `mtu ${mtu} is below ${ipv6MinimumMtu} bytes, with which the kernel has no IPv6 on the interface, but \`addresses\` has ${wide}; raise the mtu or take that address out`,
-    });
-  }
-  return problems;
-}
-
-/** Those addresses of the object that the program declared, now or when they were written. */
-function managed(observed: ObservedAddresses, desired: WithAddresses, recorded: Inputs | undefined): Cidr[] {
-  const ours = new Set([...(desired.addresses?.all ?? []), ...(desiredAddresses(recorded ?? {})?.all ?? [])]);
-  return observed.addresses.map((address) => address.cidr).filter((cidr) => ours.has(cidr));
-}
-
-/** The row of `address`, `netmask` and `addresses`: compared as a set, others' addresses left alone. */
-export function addressProperty<D extends WithAddresses, O extends ObservedAddresses>(): Property<
-  D,
-  O,
-  Cidr[]
-> {
+/** The row of all address inputs: compared as a set, others' addresses left alone unless they are drift. */
+export function addressProperty<D extends WithAddresses, O extends ObservedAddresses>(
+  ...more: string[]
+): Property<D, O, string[]> {
   return {
     name: "addresses",
-    inputs: ["address", "netmask", "addresses"],
+    inputs: ["address", "netmask", "addresses", ...more],
     verdict: { idle: "live", single: "live", multi: "live" },
     want: (desired, recorded) => {
-      const wanted = desired.addresses ?? (desiredAddresses(recorded ?? {}) && { all: [] });
-      return wanted && [...wanted.all].sort();
+      if (desired.addresses) return texts(desired.addresses.all, desired);
+      return desiredAddresses(recorded ?? {}) && [];
     },
-    is: (observed, desired, recorded) => managed(observed, desired, recorded).sort(),
-    show: (cidrs) => (cidrs.length === 0 ? "no address" : cidrs.join(", ")),
+    is: (observed, desired, recorded) => texts(managed(observed, desired, recorded), desired),
+    show: (addresses) => (addresses.length === 0 ? "no address" : addresses.join(", ")),
     messages: addressMessages,
   };
+}
+
+function texts(addresses: readonly NewAddress[], desired: WithAddresses): string[] {
+  return addresses.map((address) => comparable(address, desired)).sort();
 }
 
 function addressMessages({
   observed,
   desired,
   is,
-}: Difference<WithAddresses, ObservedAddresses, Cidr[]>): Write[] {
+}: Difference<WithAddresses, ObservedAddresses, string[]>): Write[] {
   const { ifindex, hasBroadcast, addresses } = observed;
   const wanted = desired.addresses?.all ?? [];
-  const add = (cidr: Cidr): Write => ({
-    bytes: addAddress(ifindex, cidr, hasBroadcast),
-    what: `address ${cidr}`,
+  const text = (address: NewAddress) => comparable(address, desired);
+  const wantedTexts = new Set(wanted.map(text));
+  const add = (address: NewAddress): Write => ({
+    bytes: addAddress(ifindex, address, hasBroadcast),
+    what: `address ${text(address)}`,
   });
-  const surplus = addresses.filter(({ cidr }) => is.includes(cidr) && !wanted.includes(cidr));
-  const missing = wanted.filter((cidr) => !is.includes(cidr));
+  const surplus = addresses.filter(
+    (address) => is.includes(text(address)) && !wantedTexts.has(text(address)),
+  );
+  const missing = wanted.filter((address) => !is.includes(text(address)));
   // With the first IPv4 address of a subnet the kernel takes the others of it away too (unless
   // promote_secondaries is set): ours and strangers' are written again behind it.
-  const doomed = (cidr: Cidr) => surplus.some((gone) => sameSubnet(gone.cidr, cidr));
+  const doomed = (address: NewAddress) => surplus.some((gone) => sameSubnet(gone, address));
   const strangers = addresses.filter(
     (address) =>
       ((address.message.attributes.flags ?? 0) & IFA_F.SECONDARY) !== 0 &&
       !surplus.includes(address) &&
-      !wanted.includes(address.cidr) &&
-      doomed(address.cidr),
+      !wantedTexts.has(text(address)) &&
+      doomed(address),
   );
   return [
     ...missing.map(add),
     ...surplus.map((address) => ({
       bytes: removeAddress(ifindex, address),
-      what: `the removal of address ${address.cidr}`,
+      what: `the removal of address ${text(address)}`,
       alreadySo: constants.errno.EADDRNOTAVAIL,
     })),
     ...wanted.filter(doomed).map(add),
-    ...strangers.map((address) => ({ bytes: restoreAddress(address), what: `address ${address.cidr}` })),
+    ...strangers.map((address) => ({ bytes: restoreAddress(address), what: `address ${text(address)}` })),
   ];
 }
 
-function sameSubnet(one: Cidr, other: Cidr): boolean {
-  if (one.includes(":") || other.includes(":")) return false;
-  const [a, b] = [splitCidr(one), splitCidr(other)];
-  if (a.prefixLength !== b.prefixLength) return false;
+function sameSubnet(one: NewAddress, other: NewAddress): boolean {
+  const [a, b] = [splitCidr(one.cidr), splitCidr(other.cidr)];
+  if (a.family !== b.family || a.address.includes(":") || a.prefixLength !== b.prefixLength) return false;
   const bits = (address: string) => address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
   const size = 2 ** (32 - a.prefixLength);
-  return Math.floor(bits(a.address) / size) === Math.floor(bits(b.address) / size);
+  // On a point-to-point link the subnet is the peer's.
+  return Math.floor(bits(one.peer ?? a.address) / size) === Math.floor(bits(other.peer ?? b.address) / size);
 }
 
-/** `address`, `netmask`, `addresses` and `broadcast` as observed, in the program's words where they are equal. */
+/** All address inputs as observed, in the program's words where they are equal. */
 export function presentAddresses(
   observed: ObservedAddresses,
   desired: WithAddresses,
@@ -246,19 +219,24 @@ export function presentAddresses(
 ): Record<string, unknown> {
   const present = managed(observed, desired, recorded);
   const declaredPrimary = desired.addresses?.primary;
-  const recordedPrimary = primaryOf(recorded ?? {});
-  const primary = [declaredPrimary, recordedPrimary].find(
-    (cidr) => cidr !== undefined && present.includes(cidr),
-  );
+  const candidates = [declaredPrimary, primaryOf(recorded ?? {})].flatMap((address) => address ?? []);
+  const primaryTexts = candidates.map(addressText);
+  const primary = primaryTexts
+    .map((text) => present.find((address) => addressText(address) === text))
+    .find((address) => address !== undefined);
   const outputs: Record<string, unknown> = {};
   if (primary !== undefined) {
-    const { address, prefixLength } = splitCidr(primary);
-    const sameWords = primary === declaredPrimary;
-    outputs.address = sameWords && declared.address !== undefined ? declared.address : address;
-    outputs.netmask =
-      sameWords && declared.netmask !== undefined ? declared.netmask : netmaskOf(prefixLength);
-    const broadcast = observed.addresses.find(({ cidr }) => cidr === primary)?.broadcast;
-    if (broadcast !== undefined) outputs.broadcast = broadcast;
+    const sameWords = declaredPrimary !== undefined && addressText(primary) === addressText(declaredPrimary);
+    const { address, prefixLength } = splitCidr(primary.cidr);
+    const word = (input: string, value: unknown) =>
+      sameWords && declared[input] !== undefined ? declared[input] : value;
+    outputs.address = word("address", address);
+    outputs.netmask = word("netmask", netmaskOf(prefixLength));
+    if (primary.peer !== undefined) outputs.peerAddress = word("peerAddress", primary.peer);
+    if (primary.broadcast !== undefined) {
+      const same = canonical(declared.broadcast) === primary.broadcast;
+      outputs.broadcast = same ? declared.broadcast : primary.broadcast;
+    }
   }
   const declaredWords = new Map(
     ((declared.addresses as string[] | undefined) ?? []).map((text) => [canonicalCidr(text), text] as const),
@@ -266,7 +244,8 @@ export function presentAddresses(
   // In the program's order, so that the kernel's order is no change; what it no longer declares comes behind.
   const order = [...declaredWords.keys()];
   const rest = present
-    .filter((cidr) => cidr !== primary || declaredWords.has(cidr))
+    .filter((address) => address !== primary || declaredWords.has(address.cidr))
+    .map(({ cidr }) => cidr)
     .sort((a, b) => rank(order, a) - rank(order, b) || (a < b ? -1 : 1));
   outputs.addresses = rest.map((cidr) => declaredWords.get(cidr) ?? cidr);
   return outputs;

@@ -83,9 +83,9 @@ export const nameInput: InputSchema = {
 export const namespaceInput: InputSchema = {
   type: "string",
   format: "namespace-name",
-  change: "replace",
+  change: "live",
   description:
-    "Network namespace the interface lives in, by its name in /run/netns. Default: the host's. Pass the `.name` of a `Namespace` resource, so that it is made first.",
+    "Network namespace the interface lives in, by its name in /run/netns. Default: the host's. When it changes the interface moves, and processes that hold it go on holding it. Pass the `.name` of a `Namespace` resource, so that it is made first.",
 };
 
 export const adoptInput: InputSchema = {

@@ -1,0 +1,117 @@
+import { TuntapError } from "../../errors";
+import type { Host } from "../../host/host";
+import { describeLink, type LinkTable, setLink } from "../../host/links";
+import type { InputSchema, Inputs, Problem, Property } from "../kind";
+import type { ObservedLink } from "./link";
+
+export const bridgeInput = {
+  type: "string",
+  format: "link-name",
+  change: "live",
+  description:
+    "Bridge that the interface is a port of, by name, in the same namespace; on a TAP only. Pass the `.name` of the resource that makes the bridge, or the name of one that exists. Default: none.",
+} as const satisfies InputSchema;
+
+interface WithBridge {
+  bridge: string | undefined;
+}
+
+/** In no bridge. Not a name that a link can have. */
+const noBridge = "";
+
+/**
+ * The row of `bridge`. Written only where it differs: leaving and joining resets the port's settings. Leaving touches no
+ * other port.
+ */
+export const bridgeProperty: Property<WithBridge, ObservedLink, string> = {
+  name: "bridge",
+  inputs: ["bridge"],
+  verdict: { idle: "live", single: "live", multi: "live" },
+  // One that the program no longer declares is left, if the port is still in it; any other is somebody else's affair.
+  want: (desired, recorded) => desired.bridge ?? (recorded?.bridge === undefined ? undefined : noBridge),
+  is: (observed, desired, recorded) => {
+    const is = masterName(observed, desired.bridge);
+    return desired.bridge === undefined && is !== recorded?.bridge ? noBridge : is;
+  },
+  show: (bridge) => (bridge === noBridge ? "no bridge" : bridge),
+  messages: ({ want, observed }) => [
+    {
+      bytes: setLink(observed.ifindex, {
+        master: want === noBridge ? 0 : bridgeIndex(observed.neighbours, want),
+      }),
+      what: want === noBridge ? "leaving the bridge" : `joining bridge ${want}`,
+    },
+  ],
+};
+
+/** The name of the link that this one is a port of, as the program calls it where it means that one. */
+function masterName({ link, neighbours }: ObservedLink, wanted: string | undefined): string {
+  if (link.master === 0) return noBridge;
+  if (wanted !== undefined && neighbours.named(wanted)?.ifindex === link.master) return wanted;
+  return neighbours.at(link.master)?.name ?? `ifindex ${link.master}`;
+}
+
+/** `bridge` as observed, if it is declared: a port that others put somewhere is not managed. */
+export function presentBridge(
+  observed: ObservedLink,
+  { bridge }: WithBridge,
+): Record<string, string | undefined> {
+  return { bridge: bridge === undefined ? undefined : masterName(observed, bridge) || undefined };
+}
+
+/** Errors: BRIDGE_MISSING, NOT_A_BRIDGE. */
+export function bridgeIndex(links: LinkTable, name: string): number {
+  const bridge = links.named(name);
+  if (bridge?.kind === "bridge") return bridge.ifindex;
+  throw bridge
+    ? new TuntapError("NOT_A_BRIDGE", { message: notABridge(links, name), property: "bridge" })
+    : new TuntapError("BRIDGE_MISSING", { message: `there is no bridge ${name}`, property: "bridge" });
+}
+
+function notABridge(links: LinkTable, name: string): string {
+  const other = links.named(name);
+  return `bridge ${JSON.stringify(name)} is ${other ? describeLink(other) : "no link"}, which is no bridge`;
+}
+
+/** What the host says of a declared bridge. One that does not exist yet may be made by this very program. */
+export async function bridgeProblems(
+  { bridge, namespace }: Inputs,
+  unknown: ReadonlySet<string>,
+  host: Host,
+): Promise<Problem[]> {
+  if (typeof bridge !== "string" || unknown.has("namespace")) return [];
+  const place = namespace as string | undefined;
+  if (place !== undefined && (await host.namespaces.find(place)) === undefined) return [];
+  const links = await host.links.table(place);
+  const found = links.named(bridge);
+  if (found?.kind === "bridge") return [];
+  if (found) {
+    const message = `${notABridge(links, bridge)}; give the name of a bridge`;
+    return [{ property: "bridge", code: "NOT_A_BRIDGE", message }];
+  }
+  const message = `bridge ${JSON.stringify(bridge)} does not exist${place === undefined ? "" : ` in namespace ${JSON.stringify(place)}`}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
+  return [{ property: "bridge", code: "BRIDGE_MISSING", message, warning: true }];
+}
+
+/** What is allowed of a port but probably not meant, and what is not allowed. */
+export function bridgeRules({ bridge, mode }: Inputs): Problem[] {
+  if (bridge === undefined || mode !== "tun") return [];
+  return [
+    {
+      property: "bridge",
+      message: `bridge ${JSON.stringify(bridge)} is for a TAP only, and \`mode\` is "tun", which carries no Ethernet frames; take it out, or use mode "tap"`,
+    },
+  ];
+}
+
+export function bridgeWarnings({ bridge, address, addresses }: Inputs): Problem[] {
+  const some = address !== undefined || (Array.isArray(addresses) && addresses.length > 0);
+  if (bridge === undefined || !some) return [];
+  return [
+    {
+      property: "bridge",
+      message:
+        "it is a bridge's port and has addresses: the host does not answer to addresses of a port; give them to the bridge",
+    },
+  ];
+}

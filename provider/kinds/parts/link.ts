@@ -1,0 +1,147 @@
+import { isTuntapError, TuntapError } from "../../errors";
+import type { Address } from "../../host/addresses";
+import type { Host } from "../../host/host";
+import { sameStack } from "../../host/leases";
+import {
+  addAlternativeName,
+  describeLink,
+  type Link,
+  type LinkTable,
+  removeAlternativeName,
+} from "../../host/links";
+import { accepted, refusal } from "../../host/refusals";
+import type { Sighting, Target } from "../kind";
+
+/** What kinds that are links observe of one. */
+export interface ObservedLink {
+  link: Link;
+  /** The namespace it is in, which need not be the one it shall be in. */
+  namespace: string | undefined;
+  ifindex: number;
+  hasBroadcast: boolean;
+  addresses: readonly Address[];
+  /** All links beside it, at the same moment. */
+  neighbours: LinkTable;
+  bootId: string;
+  /** Inode of the namespace it is in, 0 for the host's. */
+  namespaceInode: number;
+}
+
+/**
+ * Looks for a link by its lease: where it shall be, where it was, and, if it was made already, in every other
+ * namespace that has a name, as someone may have moved it.
+ */
+export async function sightLink(target: Target, host: Host): Promise<Sighting<ObservedLink>> {
+  const { namespace, recorded } = target;
+  const wanted = await tableOf(namespace, host);
+  const sighting: Sighting<ObservedLink> = {};
+  if (wanted === undefined) sighting.namespaceMissing = true;
+  const object =
+    (await findIn(wanted, namespace, target, host)) ?? (recorded && (await findElsewhere(target, host)));
+  if (object !== undefined) {
+    sighting.object = object;
+    sighting.leaseLost = !object.link.leases.includes(target.lease);
+  }
+  const namesake = wanted?.named(target.name);
+  if (wanted && namesake && namesake !== object?.link) {
+    sighting.obstacle = {
+      object: await observe(namesake, wanted, namespace, host),
+      sameStack: namesake.leases.some((lease) => sameStack(lease, target.lease)),
+      leased: namesake.leases.length > 0,
+    };
+  }
+  return sighting;
+}
+
+/** undefined where the namespace does not exist. */
+async function tableOf(namespace: string | undefined, host: Host): Promise<LinkTable | undefined> {
+  return host.links.table(namespace).catch((error) => {
+    if (isTuntapError(error) && error.code === "NAMESPACE_MISSING") return undefined;
+    throw error;
+  });
+}
+
+async function findIn(
+  table: LinkTable | undefined,
+  namespace: string | undefined,
+  target: Target,
+  host: Host,
+): Promise<ObservedLink | undefined> {
+  const { lease, recorded } = target;
+  const leased = table?.named(lease);
+  if (table && leased) return observe(leased, table, namespace, host);
+  // The recorded link, if it is certainly that one and has lost nothing but its lease.
+  const link = table?.at(Number(recorded?.ifindex));
+  if (!table || !link?.tun || !recorded || link.leases.length > 0 || link.name !== recorded.name)
+    return undefined;
+  const seen = await observe(link, table, namespace, host);
+  return seen.bootId === recorded.__bootId && seen.namespaceInode === recorded.__namespaceInode
+    ? seen
+    : undefined;
+}
+
+async function findElsewhere(target: Target, host: Host): Promise<ObservedLink | undefined> {
+  const { namespace, recorded } = target;
+  const recordedPlace = recorded?.namespace as string | undefined;
+  const everywhere = target.near ? [] : [undefined, ...(await host.namespaces.names())];
+  const names = [recordedPlace, ...everywhere].filter(
+    (name, position, all) => name !== namespace && all.indexOf(name) === position,
+  );
+  for (const name of names) {
+    const found = await findIn(await tableOf(name, host), name, target, host);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+async function observe(
+  link: Link,
+  neighbours: LinkTable,
+  namespace: string | undefined,
+  host: Host,
+): Promise<ObservedLink> {
+  const [addresses, bootId, entry] = await Promise.all([
+    host.addresses.of(namespace, link.ifindex),
+    host.bootId(),
+    namespace === undefined ? undefined : host.namespaces.find(namespace),
+  ]);
+  return {
+    link,
+    namespace,
+    ifindex: link.ifindex,
+    hasBroadcast: link.broadcast,
+    addresses,
+    neighbours,
+    bootId,
+    namespaceInode: entry?.inode ?? 0,
+  };
+}
+
+/** Facts that recognise a link when its lease is lost. */
+export function rememberLink({ bootId, namespaceInode }: ObservedLink): Record<string, unknown> {
+  return { __bootId: bootId, __namespaceInode: namespaceInode };
+}
+
+/** Puts the lease on a link that has it not, and any other lease away. */
+export async function takeOverLink(target: Target, observed: ObservedLink, host: Host): Promise<void> {
+  const replies = await host.batch.send(observed.namespace, [
+    ...observed.link.leases.map((lease) => removeAlternativeName(observed.ifindex, lease)),
+    addAlternativeName(observed.ifindex, target.lease),
+  ]);
+  const refused = replies.find((reply) => !accepted(reply));
+  if (refused)
+    throw refusal(refused, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
+}
+
+/** The error of a name that another link has. */
+export function nameTaken(
+  name: string,
+  other: Link | undefined,
+  facts: { errno?: number; operation?: string } = {},
+): TuntapError {
+  return new TuntapError("FOREIGN_LINK", {
+    message: `the name ${name} is taken by ${other ? describeLink(other) : "another link"}`,
+    property: "name",
+    ...facts,
+  });
+}
