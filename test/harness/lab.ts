@@ -132,8 +132,8 @@ export class Lab {
     return child;
   }
 
-  /** Starts a program inside and waits until it has printed `sign`. */
-  async start(sign: string, ...command: string[]): Promise<ChildProcess> {
+  /** Starts a program inside and waits until it has printed `sign`; gives what it printed till then, too. */
+  async start(sign: string, ...command: string[]): Promise<ChildProcess & { printed: string }> {
     const child = spawn("ip", ["netns", "exec", this.name, ...command], {
       stdio: ["ignore", "pipe", "inherit"],
       detached: true,
@@ -144,7 +144,7 @@ export class Lab {
       printed += data;
     });
     await until(`${command[0]} prints ${sign}`, () => printed.includes(sign));
-    return child;
+    return Object.assign(child, { printed });
   }
 
   async release(child: ChildProcess): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { CheckResult } from "../../provider/check";
 import { Claims } from "../../provider/claims";
 import { Host } from "../../provider/host/host";
 import type { Kernel } from "../../provider/kernel/kernel";
@@ -84,6 +85,12 @@ export class Program {
     const { outputs } = await this.reconciler.update(kind, goal, recorded.outputs);
     this.state.set(logicalName, { ...recorded, outputs });
     return { operation: "update", notices, outputs };
+  }
+
+  /** Only the check, as of a resource that is not there yet. */
+  check(kindName: string, logicalName: string, inputs: Record<string, unknown>): Promise<CheckResult> {
+    const identity = this.identity(kindName, logicalName);
+    return this.reconciler.check(kinds[kindName] as Kind, { identity, inputs, unknown: new Set() }, true);
   }
 
   /** Only the plan. */

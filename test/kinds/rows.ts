@@ -1,10 +1,12 @@
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { WitnessedLink } from "../harness/lab";
 import { kind, lab, program } from "./tun-lab";
 
 /** A managed property of `dev0`: how it is changed by the program, how by hand, and what ip then shows. */
 export interface Row {
   name: string;
+  /** What must be there before the interface. */
+  prepare?: () => Promise<unknown>;
   change: Record<string, unknown>;
   byHand: () => Promise<unknown>;
   drift: RegExp;
@@ -20,7 +22,9 @@ async function device(): Promise<WitnessedLink | undefined> {
 
 /** What is promised of every property that can be changed live. @param base the inputs that the rows change. */
 export function describeRows(base: () => Record<string, unknown>, rows: Row[]): void {
-  describe.each(rows)("$name", ({ change, byHand, drift, read, original, changed }) => {
+  describe.each(rows)("$name", ({ prepare, change, byHand, drift, read, original, changed }) => {
+    beforeEach(prepare ?? (() => undefined));
+
     test("is changed live, on the same device", async () => {
       await program.declare(kind, "dev0", base());
       const before = await device();

@@ -58,6 +58,10 @@ const formatWords: Readonly<Record<string, string>> = {
   "link-name": "interface name",
   "namespace-name": "namespace name",
   ipv4: "IPv4 address",
+  "ipv4-peer": "IPv4 address",
+  "ipv4-broadcast": "IPv4 address",
+  mac: "MAC address",
+  alias: "text of at most 255 bytes",
   netmask: "netmask",
   cidr: "address with prefix length",
 };

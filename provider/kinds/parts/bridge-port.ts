@@ -30,7 +30,7 @@ export const bridgeProperty: Property<WithBridge, ObservedLink, string> = {
   // One that the program no longer declares is left, if the port is still in it; any other is somebody else's affair.
   want: (desired, recorded) => desired.bridge ?? (recorded?.bridge === undefined ? undefined : noBridge),
   is: (observed, desired, recorded) => {
-    const is = masterName(observed, desired.bridge);
+    const is = masterName(observed, desired.bridge ?? (recorded?.bridge as string | undefined));
     return desired.bridge === undefined && is !== recorded?.bridge ? noBridge : is;
   },
   show: (bridge) => (bridge === noBridge ? "no bridge" : bridge),

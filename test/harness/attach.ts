@@ -1,0 +1,38 @@
+import type { Lab } from "./lab";
+
+/** Flags of linux/if_tun.h by the names of our inputs; without `packetInformation` it is IFF_NO_PI. */
+const flagBits = { packetInformation: 0, vnetHeader: 0x4000, multiQueue: 0x0100 } as const;
+
+export interface Attached {
+  pid: number;
+  end(): Promise<void>;
+}
+
+/**
+ * A real process that attaches to an interface of the lab and keeps it, as a consumer with these flags would.
+ * @throws with what the kernel said, where it is refused.
+ */
+export async function attached(
+  lab: Lab,
+  name: string,
+  options: { mode?: "tun" | "tap"; flags?: (keyof typeof flagBits)[]; uid?: number } = {},
+): Promise<Attached> {
+  const { mode = "tap", flags = [], uid } = options;
+  const bits = flags.reduce((sum, flag) => sum | flagBits[flag], mode === "tun" ? 1 : 2);
+  const all = bits | (flags.includes("packetInformation") ? 0 : 0x1000);
+  const script = [
+    "import fcntl, os, struct, sys, time",
+    "fd = os.open('/dev/net/tun', os.O_RDWR)",
+    ...(uid === undefined ? [] : [`os.setuid(${uid})`]),
+    "try:",
+    `  fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22s', b'${name}', ${all}, b''))`,
+    "except OSError as error:",
+    "  print('refused:', error.strerror, 'end', flush=True)",
+    "  sys.exit(1)",
+    "print('attached end', flush=True)",
+    "time.sleep(600)",
+  ].join("\n");
+  const child = await lab.start("end", "python3", "-c", script);
+  if (!child.printed.startsWith("attached")) throw new Error(child.printed);
+  return { pid: child.pid as number, end: () => lab.release(child) };
+}
