@@ -156,10 +156,93 @@ describe("each bad input is refused with field, value, limit and what to do", ()
     ["up as text", { up: "yes" }, /^up "yes" is a string; give true or false$/],
     ["persistence boot", { persistence: "boot" }, /^persistence "boot" is not available yet; use "runtime"$/],
     [
-      "persistence process",
+      "persistence process without queues for it",
       { persistence: "process" },
-      /^persistence "process" is not available yet; use "runtime"$/,
+      /^persistence "process" needs `multiQueue`: true, .*set it, or use "runtime"$/,
     ],
+    [
+      "a multicast MAC",
+      { macAddress: "01:00:5e:00:00:01" },
+      /^macAddress "01:00:5e:00:00:01" is a multicast address .*clear that bit, for example with 52/,
+    ],
+    [
+      "a MAC of zeros",
+      { macAddress: "00:00:00:00:00:00" },
+      /^macAddress "00:00:00:00:00:00" is all zeros, .*choose another$/,
+    ],
+    [
+      "a short MAC",
+      { macAddress: "52:54:00:12:34" },
+      /^macAddress "52:54:00:12:34" is no MAC address; give six bytes in hexadecimal/,
+    ],
+    [
+      "a MAC of mixed dashes and colons",
+      { macAddress: "52:54-00:12:34:56" },
+      /^macAddress .* is no MAC address/,
+    ],
+    [
+      "a MAC on a TUN",
+      { mode: "tun", macAddress: "52:54:00:12:34:56" },
+      /^macAddress "52:54:00:12:34:56" is for a TAP only, and `mode` is "tun".*take it out, or use mode "tap"$/,
+    ],
+    [
+      "a bridge on a TUN",
+      { mode: "tun", bridge: "br0" },
+      /^bridge "br0" is for a TAP only, and `mode` is "tun".*take it out, or use mode "tap"$/,
+    ],
+    [
+      "a bridge's name of 16 bytes",
+      { bridge: "abcdefghijklmnop" },
+      /^bridge "abcdefghijklmnop" has 16 bytes; the kernel allows 15/,
+    ],
+    [
+      "broadcast on a TUN",
+      { mode: "tun", address: "192.0.2.1/24", broadcast: "192.0.2.255" },
+      /^broadcast "192\.0\.2\.255" is for a TAP only, and `mode` is "tun"; take it out, or use mode "tap"$/,
+    ],
+    [
+      "broadcast without address",
+      { broadcast: "192.0.2.255" },
+      /^broadcast "192\.0\.2\.255" is given without `address`, to which it belongs; add the address/,
+    ],
+    [
+      "a peer on a TAP",
+      { address: "192.0.2.1/24", peerAddress: "192.0.2.2" },
+      /^peerAddress "192\.0\.2\.2" is for a TUN only, and `mode` is "tap"; take it out, or use mode "tun"$/,
+    ],
+    [
+      "a peer without address",
+      { mode: "tun", peerAddress: "192.0.2.2" },
+      /^peerAddress "192\.0\.2\.2" is given without `address`, to which it belongs; add the address/,
+    ],
+    [
+      "a peer with a prefix length",
+      { mode: "tun", address: "192.0.2.1", peerAddress: "192.0.2.2/32" },
+      /^peerAddress "192\.0\.2\.2\/32" has a prefix length, .*take it out here$/,
+    ],
+    [
+      "oneself as peer",
+      { mode: "tun", address: "192.0.2.1", peerAddress: "192.0.2.1" },
+      /^peerAddress "192\.0\.2\.1" is the interface's own `address`; give the address at the other end$/,
+    ],
+    [
+      "txQueueLength -1",
+      { txQueueLength: -1 },
+      /^txQueueLength -1 is below the limit; give a number from 0 to 268435455$/,
+    ],
+    [
+      "txQueueLength 2²⁸",
+      { txQueueLength: 2 ** 28 },
+      /^txQueueLength 268435456 is above the limit; give a number from 0 to 268435455$/,
+    ],
+    [
+      "an alias of 256 bytes",
+      { alias: "ä".repeat(128) },
+      /^alias "ä{128}" has 256 bytes; the kernel allows 255\. Shorten it$/,
+    ],
+    ["an alias of two lines", { alias: "a\nb" }, /^alias "a\\nb" contains a control character; take it out$/],
+    ["promiscuous as text", { promiscuous: "on" }, /^promiscuous "on" is a string; give true or false$/],
+    ["multiQueue as a number", { multiQueue: 2 }, /^multiQueue 2 is a number; give true or false$/],
     [
       "namespace ../x",
       { namespace: "../x" },
@@ -219,6 +302,13 @@ describe("good inputs pass", () => {
     ["netmask as number", { address: "192.0.2.1", netmask: 24 }],
     ["netmask as digits", { address: "192.0.2.1", netmask: "24" }],
     ["an IPv6 address that begins with ff, but is not multicast", { addresses: ["ff::1/64"] }],
+    ["a MAC in capitals", { macAddress: "52:54:00:AB:CD:EF" }],
+    ["an alias of 255 bytes", { alias: "a".repeat(255) }],
+    ["no alias", { alias: "" }],
+    ["no queue at all", { txQueueLength: 0 }],
+    ["a peer instead of a netmask", { mode: "tun", address: "192.0.2.1", peerAddress: "198.51.100.1" }],
+    ["the widest broadcast", { address: "192.0.2.1/24", broadcast: "255.255.255.255" }],
+    ["a process that keeps it", { multiQueue: true, persistence: "process" }],
     ["many addresses", { addresses: ["192.0.2.1/24", "2001:db8::1/64", "fe80::1/64", "::1/128"] }],
   ])("%s", (_, inputs) => expect(check(inputs).problems).toEqual([]));
 });
@@ -229,7 +319,11 @@ test("defaults are filled in, and nothing else", () => {
     name: "tap0",
     owner: "alice",
     mode: "tap",
+    exclusiveAddresses: false,
     up: true,
+    multiQueue: false,
+    packetInformation: false,
+    vnetHeader: false,
     persistence: "runtime",
     adopt: false,
     onBusy: "fail",
@@ -268,9 +362,9 @@ describe("an unknown property", () => {
     },
   );
 
-  test.each(["macAddress", "macAdress"])("%s is taken for an output", (wrong) => {
+  test.each(["ifindex", "ifIndex"])("%s is taken for an output", (wrong) => {
     expect(messages({ [wrong]: "x" })).toEqual([
-      `${wrong} is no property of TunInterface; \`macAddress\` is an output, which cannot be given; take it out`,
+      `${wrong} is no property of TunInterface; \`ifindex\` is an output, which cannot be given; take it out`,
     ]);
   });
 

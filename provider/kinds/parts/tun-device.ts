@@ -131,7 +131,7 @@ function hintProperty(input: "packetInformation" | "vnetHeader"): Row<boolean> {
     inputs: [input],
     verdict: { idle: "live", single: "blocked", multi: "blocked" },
     want: (desired, recorded) =>
-      recorded === undefined || recorded[input] === desired[input] ? undefined : desired[input],
+      recorded === undefined || (recorded[input] ?? false) === desired[input] ? undefined : desired[input],
     is: ({ link }) => link.tun?.[input] ?? false,
     show: (on) => (on ? "on" : "off"),
     async apply(difference, host) {
