@@ -8,6 +8,16 @@ export interface Attached {
   end(): Promise<void>;
 }
 
+type Flag = keyof typeof flagBits;
+
+interface How {
+  mode?: "tun" | "tap";
+  /** It gives its privilege up after opening the node, before it attaches. */
+  uid?: number;
+  /** It keeps its queue without using it. */
+  detach?: boolean;
+}
+
 /**
  * A real process that attaches to an interface of the lab and keeps it, as a consumer with these flags would.
  * @throws with what the kernel said, where it is refused.
@@ -15,24 +25,28 @@ export interface Attached {
 export async function attached(
   lab: Lab,
   name: string,
-  options: { mode?: "tun" | "tap"; flags?: (keyof typeof flagBits)[]; uid?: number } = {},
+  { flags = [], ...how }: How & { flags?: Flag[] } = {},
 ): Promise<Attached> {
-  const { mode = "tap", flags = [], uid } = options;
+  const child = await lab.start("end", "python3", "-c", attachScript(name, flags, how));
+  if (!child.printed.startsWith("attached")) throw new Error(child.printed);
+  return { pid: child.pid as number, end: () => lab.release(child) };
+}
+
+/** What such a process does, in Python: prints `attached … end` or `refused … end`. */
+export function attachScript(name: string, flags: Flag[], { mode = "tap", uid, detach }: How = {}): string {
   const bits = flags.reduce((sum, flag) => sum | flagBits[flag], mode === "tun" ? 1 : 2);
   const all = bits | (flags.includes("packetInformation") ? 0 : 0x1000);
-  const script = [
+  return [
     "import fcntl, os, struct, sys, time",
     "fd = os.open('/dev/net/tun', os.O_RDWR)",
     ...(uid === undefined ? [] : [`os.setuid(${uid})`]),
     "try:",
     `  fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22s', b'${name}', ${all}, b''))`,
+    ...(detach ? ["  fcntl.ioctl(fd, 0x400454d9, struct.pack('16sH22s', b'', 0x0400, b''))"] : []),
     "except OSError as error:",
     "  print('refused:', error.strerror, 'end', flush=True)",
     "  sys.exit(1)",
     "print('attached end', flush=True)",
     "time.sleep(600)",
   ].join("\n");
-  const child = await lab.start("end", "python3", "-c", script);
-  if (!child.printed.startsWith("attached")) throw new Error(child.printed);
-  return { pid: child.pid as number, end: () => lab.release(child) };
 }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { Lab } from "../harness/lab";
 import { type CheckFailed, Program } from "../harness/program";
 import { run } from "../harness/shell";
 import { describeRows } from "./rows";
@@ -197,21 +196,6 @@ describe("replace", () => {
     expect(second.operation).toBe("replace");
     expect(second.outputs.ifindex).not.toBe(first.outputs.ifindex);
     expect((await lab.links()).map((link) => link.ifname)).toEqual(["dev0"]);
-  });
-
-  test("to another namespace", async () => {
-    const other = await Lab.open();
-    try {
-      await program.declare(kind, "dev0", base());
-      expect((await program.declare(kind, "dev0", { ...base(), namespace: other.name })).operation).toBe(
-        "replace",
-      );
-      expect(await lab.links()).toEqual([]);
-      expect((await other.mustHave("dev0")).mtu).toBe(1400);
-      await program.removeAll();
-    } finally {
-      await other.close();
-    }
   });
 });
 
