@@ -147,6 +147,11 @@ export class Lab {
     return Object.assign(child, { printed });
   }
 
+  /** Sees to it that a child ends with the lab at the latest. */
+  keep(child: ChildProcess): void {
+    this.children.push(child);
+  }
+
   async release(child: ChildProcess): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
