@@ -6,6 +6,10 @@ need() { command -v "$1" >/dev/null || missing="$missing $2"; }
 need ip iproute2
 need tunctl uml-utilities
 need socat socat
+need ifconfig net-tools
+need ping iputils-ping
+need openvpn openvpn
+need qemu-system-x86_64 qemu-system-x86
 need strace strace
 need sudo sudo
 need clang-format clang-format
