@@ -53,12 +53,16 @@ beforeAll(async () => {
       {
         kind: "TunInterface" as const,
         name: `port${index}`,
-        args: { name: "vpn1", owner: clientOwner, namespace: lab.name },
+        args: { name: "vpn1", owner: clientOwner, bridge: "br0", namespace: lab.name },
       },
     ]),
+    {
+      kind: "TunInterface",
+      name: "queues0",
+      args: { mode: "tun", owner: clientOwner, multiQueue: true, namespace: labs[0].name },
+    },
   );
   await workspace.succeed("up");
-  for (const lab of labs) await lab.ip("link", "set", "vpn1", "master", "br0");
 });
 
 afterAll(async () => {
@@ -67,17 +71,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** One openvpn at each end, with no configuration of the interface: that it has already. */
+/** An openvpn at one end. It gets no configuration of the interface: that has its own already. */
+function openvpn(index: 0 | 1, device: string, type: "tun" | "tap"): Client {
+  const [local, remote] = [ends[index].wire, ends[index === 0 ? 1 : 0].wire];
+  const options = `--dev ${device} --dev-type ${type} --local ${local} --remote ${remote}`;
+  const security = `--secret ${key} --cipher AES-256-CBC`;
+  return new Client(labs[index], `openvpn ${options} ${security}`.split(" "));
+}
+
 async function connect(device: string, type: "tun" | "tap"): Promise<Client[]> {
-  const peers = labs.map((lab, index) => {
-    const [local, remote] = [ends[index]?.wire ?? "", ends[1 - index]?.wire ?? ""];
-    return new Client(
-      lab,
-      `openvpn --dev ${device} --dev-type ${type} --local ${local} --remote ${remote} --secret ${key} --cipher AES-256-CBC`.split(
-        " ",
-      ),
-    );
-  });
+  const peers = [openvpn(0, device, type), openvpn(1, device, type)];
   for (const peer of peers) {
     await peer.attached(device);
     expect(peer.credentials()).toEqual({ uids: ["65534"], capabilities: "0000000000000000" });
@@ -108,6 +111,12 @@ test("two openvpn peers over TAP, each in a bridge: a ping gets through, as long
   await carries(await connect("vpn1", "tap"), ends[1].bridge);
 });
 
+test("openvpn on an interface with several queues: it wants one, and gets Invalid argument", async () => {
+  const client = openvpn(0, "queues0", "tun");
+  expect(await client.ended()).toBe(1);
+  expect(client.printed).toContain("Cannot ioctl TUNSETIFF queues0: Invalid argument");
+});
+
 test("after all that nothing has drifted, and down removes what the clients have left", async () => {
   await workspace.succeed("up", "--expect-no-changes");
   for (const lab of labs) {
@@ -118,8 +127,9 @@ test("after all that nothing has drifted, and down removes what the clients have
       });
     }
     expect(await lab.addresses("vpn0")).toHaveLength(1);
+    expect((await lab.mustHave("vpn1")).master).toBe("br0");
   }
-  expect((await workspace.succeed("down")).changes).toMatchObject({ delete: 4 });
+  expect((await workspace.succeed("down")).changes).toMatchObject({ delete: 5 });
   for (const lab of labs) {
     expect((await lab.links()).map((link) => link.ifname).sort()).toEqual(["br0", "wire0"]);
   }

@@ -83,11 +83,13 @@ test("a packet passes between two TAPs of a bridge, each held by a socat without
   await receiver.stop();
 });
 
-test("what a client is told where it may not attach: not its own, held already, another mode", async () => {
+test("what a client is told where it may not attach: not its own, none, held already, another mode", async () => {
   const nowhere = "OPEN:/dev/null,wronly";
-  const stranger = Client.socat(lab, "other0", "tap", nowhere, "-u");
-  expect(await stranger.ended()).toBe(1);
-  expect(stranger.printed).toMatch(/ioctl.*Operation not permitted/);
+  for (const name of ["other0", "none0"]) {
+    const stranger = Client.socat(lab, name, "tap", nowhere, "-u");
+    expect(await stranger.ended()).toBe(1);
+    expect(stranger.printed).toMatch(/ioctl.*Operation not permitted/);
+  }
 
   const holder = Client.socat(lab, "tap0", "tap", nowhere, "-u");
   await holder.attached("tap0");

@@ -39,6 +39,10 @@ function withoutAdopt(): string {
   return program.replace(/adopt: true,?/g, "");
 }
 
+test("the README shows the program as it is", () => {
+  expect(program).toContain(example.commands("TunInterface"));
+});
+
 test("without adopt the program is refused, and is told how it could take them over", async () => {
   example.write(withoutAdopt());
   const { code, report } = await example.run("up", ...place);

@@ -23,6 +23,8 @@ export interface WitnessedLink {
       pi: boolean;
       vnet_hdr: boolean;
       multi_queue: boolean;
+      numqueues?: number;
+      numdisabled?: number;
       persist: boolean;
       user?: string;
       group?: string;
