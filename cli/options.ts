@@ -9,6 +9,8 @@ export interface RunOptions {
   diff: boolean;
   yes: boolean;
   json: boolean;
+  /** What to do with interfaces that a process holds, whatever is declared. */
+  onBusy?: string;
 }
 
 export function withStack(command: Command): Command {
@@ -25,6 +27,16 @@ export function withRunOptions(command: Command): Command {
     .option("--diff", "show every property", false)
     .option("--yes", "do not ask", false)
     .option("--json", "print one JSON object", false);
+}
+
+/** For what may have to delete an interface. */
+export function withOnBusy(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--on-busy <mode>",
+      "what to do with interfaces that a process holds, instead of what they declare as onBusy",
+    ).choices(["fail", "wait", "force"]),
+  );
 }
 
 /** `org/project/dev` is dev where files are named after it. */

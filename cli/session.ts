@@ -47,7 +47,7 @@ export async function openSession(
   const config = options.config.map((pair) => parseConfig(project.name, pair));
   const engine = await findEngine(terminal);
   const state = openState(project);
-  const interruption = watchSignals(terminal);
+  const interruption = watchSignals(terminal, state.home);
   const close = () => {
     interruption.stop();
     giveBackState(project, state, shortName(options.stack));
@@ -63,7 +63,7 @@ export async function openSession(
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,
       pulumiCommand: asCommand(automation, engine),
-      envVars: { ...state.env, ...watchedProviders(), PATH: pathWithNode() },
+      envVars: { ...state.env, ...forProviders(options, interruption), PATH: pathWithNode() },
     };
     const opening = { project, state, settings, options, config, workspace, program };
     const stack = await openStack(automation.api, opening).catch((error) => {
@@ -151,6 +151,15 @@ async function clearTorn(state: State, terminal: Terminal): Promise<void> {
   if (!state.backend.folder) return;
   for (const file of await removeTornFiles(state.backend.folder))
     terminal.note(`removed ${relative(state.backend.folder, file)}, which a killed engine left half-written`);
+}
+
+/** What our provider, which the engine starts, must know of this run. */
+function forProviders(options: RunOptions, interruption: Interruption): Record<string, string> {
+  return {
+    ...watchedProviders(),
+    ...(options.onBusy ? { TUNTAP_ON_BUSY: options.onBusy } : {}),
+    TUNTAP_INTERRUPTED_FILE: interruption.sign,
+  };
 }
 
 /** Preloads provider-watch into the engine's providers; run from its sources, the command goes without it. */

@@ -2,33 +2,45 @@
  * SIGINT and SIGTERM while the engine works. The engine ends cleanly at its first signal and hard at its second, so
  * it must get exactly one: a terminal's Ctrl-C reaches it by itself, everything else is passed on.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Terminal } from "./terminal";
 
 const insistMilliseconds = 2000;
 
 export interface Interruption {
+  /** A file that exists from the first signal on: the engine does not tell our provider, which may be waiting. */
+  sign: string;
   /** Given to the Automation API: aborting it asks the engine to end. */
   signal: AbortSignal;
   interrupted(): NodeJS.Signals | undefined;
   stop(): void;
 }
 
-export function watchSignals(terminal: Terminal): Interruption {
+/** @param folder where the sign is put. */
+export function watchSignals(terminal: Terminal, folder: string): Interruption {
+  const sign = join(folder, `interrupted-${process.pid}`);
+  rmSync(sign, { force: true });
   const controller = new AbortController();
   let first: NodeJS.Signals | undefined;
   let insisting: NodeJS.Timeout | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     const again = first !== undefined;
     first ??= name;
-    if (!again) terminal.note(`${name}: the engine finishes what it has begun, and ends`);
+    if (!again) {
+      terminal.note(`${name}: the engine finishes what it has begun, and ends`);
+      leave(sign);
+    }
     if (name === "SIGINT" && engineHasIt()) return;
     if (!controller.signal.aborted) {
       controller.abort();
       return;
     }
     // The second signal is meant: the engine ends hard, or this where none runs.
-    if (engines().length === 0) process.exit(1);
+    if (engines().length === 0) {
+      rmSync(sign, { force: true });
+      process.exit(1);
+    }
     interruptEngines();
     // Two signals that come close together may reach a busy engine as one, so it is told until it has ended.
     insisting ??= setInterval(interruptEngines, insistMilliseconds);
@@ -36,14 +48,24 @@ export function watchSignals(terminal: Terminal): Interruption {
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   return {
+    sign,
     signal: controller.signal,
     interrupted: () => first,
     stop: () => {
       clearInterval(insisting);
+      rmSync(sign, { force: true });
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
     },
   };
+}
+
+function leave(sign: string): void {
+  try {
+    writeFileSync(sign, "");
+  } catch {
+    // Without it a wait goes on to its own end.
+  }
 }
 
 function interruptEngines(): void {

@@ -1,5 +1,6 @@
+import { noPatience, type Patience } from "./busy";
 import { type AnyDifference, describeDifference, differences, judge } from "./differences";
-import { TuntapError } from "./errors";
+import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { accepted, refusal } from "./host/refusals";
 import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
@@ -15,6 +16,8 @@ export interface Goal {
   desired: unknown;
   /** Whether leases of this program are unique to it: only then an orphan is taken up unasked. */
   leaseIsOurs: boolean;
+  /** For processes that hold the object. */
+  patience: Patience;
 }
 
 /**
@@ -23,13 +26,25 @@ export interface Goal {
  */
 export async function converge(goal: Goal): Promise<unknown> {
   const { kind, host, target } = goal;
-  const sighting = await kind.sight(target, host);
-  const made = await ensure(goal, sighting);
+  const made = await ensure(goal, await waitWhileBlocked(goal, await kind.sight(target, host)));
   try {
     return await synchronise(goal);
   } catch (error) {
     if (made) await undo(goal, error);
     throw error;
+  }
+}
+
+/** Waits, where that is asked for, while a process blocks a change; the object may have ended with that process. */
+async function waitWhileBlocked(goal: Goal, first: Sighting<unknown>): Promise<Sighting<unknown>> {
+  const { kind, host, target, desired, patience } = goal;
+  for (let sighting = first; ; sighting = await kind.sight(target, host)) {
+    const { object } = sighting;
+    if (object === undefined || !patience.waits) return sighting;
+    const judged = await judge(kind, target, object, differences(kind, target, desired, object), host);
+    if (!judged.some(({ verdict }) => verdict === "blocked")) return sighting;
+    const reason = (await kind.inUse(target, object, host)) ?? "held";
+    if (!(await patience.again(`${kind.describe(object)} is ${reason}`))) return sighting;
   }
 }
 
@@ -79,11 +94,13 @@ async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean>
  * that its holder blocks when the inputs ask for force.
  */
 async function remakeIfNeeded(goal: Goal, object: unknown): Promise<boolean> {
-  const { kind, host, target, inputs, desired } = goal;
+  const { kind, host, target, desired, patience } = goal;
   const judged = await judge(kind, target, object, differences(kind, target, desired, object), host);
-  const forced = kind.forced(inputs);
-  if (!judged.some(({ verdict }) => verdict === "replace" || (verdict === "blocked" && forced))) return false;
-  await remove(kind, target, object, host, forced);
+  const must = judged.some(
+    ({ verdict }) => verdict === "replace" || (verdict === "blocked" && patience.forced),
+  );
+  if (!must) return false;
+  await remove(kind, target, object, host, patience);
   await kind.makeWay?.(target, host);
   await kind.create(target, desired, host);
   return true;
@@ -106,8 +123,21 @@ async function synchronise(goal: Goal): Promise<unknown> {
     const single = left.find(({ property }) => property.apply);
     const batch = single ? [single] : left;
     for (const difference of batch) countWrite(writes, difference, goal);
-    if (single) await single.property.apply?.(single, host);
-    else await send(goal, left);
+    if (!single) await send(goal, left);
+    else if (!(await applied(goal, single))) writes.delete(single.property.name);
+  }
+}
+
+/** Writes one property; false where a process blocked it, and there was a wait for that process. */
+async function applied({ kind, host, patience }: Goal, difference: AnyDifference): Promise<boolean> {
+  try {
+    await difference.property.apply?.(difference, host);
+    return true;
+  } catch (error) {
+    if (!isTuntapError(error) || error.code !== kind.codes.inUse) throw error;
+    const reason = error.facts.message.replace(/\.$/, "");
+    if (await patience.again(reason)) return false;
+    throw error.with({}, (text) => text.replace(reason, () => reason + patience.waited()));
   }
 }
 
@@ -148,24 +178,42 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
   }
 }
 
-/** Deletes an object unless it is in use, and reads back that it is gone. */
+/** Deletes an object unless it is in use, once it is free, or all the same; and reads back that it is gone. */
 export async function remove(
   kind: Kind,
   target: Target,
   object: unknown,
   host: Host,
-  forced: boolean,
+  patience: Patience,
 ): Promise<void> {
-  const reason = forced ? undefined : await kind.inUse(target, object, host);
-  if (reason !== undefined) {
-    throw new TuntapError(kind.codes.inUse, {
-      message: `${kind.describe(object)} is not deleted: it is ${reason}.`,
-    });
-  }
-  await kind.remove(target, object, host);
+  const free = await untilFree(kind, target, object, host, patience);
+  if (free === undefined) return;
+  await kind.remove(target, free, host);
   if ((await kind.sight({ ...target, near: true }, host)).object !== undefined) {
     throw new TuntapError("VERIFY_FAILED", { message: "it is still there after it was deleted" });
   }
+}
+
+/** The object when nobody uses it; undefined if it went away while that was awaited. */
+async function untilFree(
+  kind: Kind,
+  target: Target,
+  object: unknown,
+  host: Host,
+  patience: Patience,
+): Promise<unknown> {
+  let seen = object;
+  while (seen !== undefined && !patience.forced) {
+    const reason = await kind.inUse(target, seen, host);
+    if (reason === undefined) break;
+    if (!(await patience.again(`${kind.describe(seen)} is ${reason}`))) {
+      throw new TuntapError(kind.codes.inUse, {
+        message: `${kind.describe(seen)} is not deleted: it is ${reason}${patience.waited()}.`,
+      });
+    }
+    seen = (await kind.sight(target, host)).object;
+  }
+  return seen;
 }
 
 function foreign({ kind }: Goal, object: unknown, how: string): TuntapError {
@@ -190,7 +238,7 @@ async function undo(goal: Goal, reason: unknown): Promise<void> {
   let object: unknown;
   try {
     object = (await kind.sight(target, host)).object;
-    if (object !== undefined) await remove(kind, target, object, host, true);
+    if (object !== undefined) await remove(kind, target, object, host, noPatience);
   } catch {
     if (object !== undefined && !target.recorded) throw new HalfMade(reason, object);
   }

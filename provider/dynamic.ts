@@ -2,15 +2,17 @@
  * The dynamic face: what the SDK's classes call in the engine's dynamic-provider process. State keeps a small
  * text that imports this module, so the names exported here never change.
  */
+import { existsSync } from "node:fs";
 import { Claims } from "./claims";
 import { Engine } from "./engine";
 import { TuntapError } from "./errors";
 import { Host } from "./host/host";
 import { openKernel } from "./kernel/open";
 import { kinds } from "./kinds";
-import type { Kind } from "./kinds/kind";
+import type { BusyMode, Kind } from "./kinds/kind";
+import { busyModes } from "./kinds/parts/busy";
 import { InitialisationFailure, Reconciler } from "./reconcile";
-import type { Identity, Outputs, Wanted } from "./request";
+import type { Identity, Notice, Outputs, Wanted } from "./request";
 
 /** What stands for an input whose value is not known yet (sdk/nodejs/runtime/rpc.ts of the engine's SDK). */
 const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -21,13 +23,37 @@ let shared: { reconciler: Reconciler; engine: Engine | undefined } | undefined;
 
 function core(): { reconciler: Reconciler; engine: Engine | undefined } {
   if (!shared) {
+    const onBusy = onBusyOfRun();
     // The engine starts its dynamic provider with the address of its own endpoint.
     const address = process.argv[2];
     const engine = address && /^[\w.[\]:-]+:\d+$/.test(address) ? new Engine(address) : undefined;
     engine?.endWithIt();
-    shared = { reconciler: new Reconciler(new Host(openKernel()), new Claims()), engine };
+    const run = {
+      onBusy,
+      tell: (urn: string, notices: readonly Notice[]) => void engine?.tell(urn, notices),
+      interrupted,
+    };
+    shared = { reconciler: new Reconciler(new Host(openKernel()), new Claims(), run), engine };
   }
   return shared;
+}
+
+/** `--on-busy` comes through the environment: it is of this run, so no input and nothing to record. */
+function onBusyOfRun(): BusyMode | undefined {
+  const given = process.env.TUNTAP_ON_BUSY;
+  if (given === undefined || given === "") return undefined;
+  const mode = busyModes.find((candidate) => candidate === given);
+  if (mode) return mode;
+  throw new TuntapError("INVALID_INPUT", {
+    message: `TUNTAP_ON_BUSY is ${JSON.stringify(given)}, which is not one of ${busyModes.join(", ")}.`,
+    remedy: "Set it to one of them, or unset it.",
+  });
+}
+
+/** The engine tells a dynamic provider nothing of a Ctrl-C, so the command leaves a sign. */
+function interrupted(): boolean {
+  const sign = process.env.TUNTAP_INTERRUPTED_FILE;
+  return sign !== undefined && existsSync(sign);
 }
 
 export async function check(kindName: string, olds: Properties, news: Properties) {

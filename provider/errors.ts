@@ -27,7 +27,8 @@ export const errorTable = {
   },
   LINK_BUSY: {
     meaning: "A process holds the interface, so it is not deleted, replaced or re-owned.",
-    remedy: 'Stop the process that the message names, or set `onBusy: "force"`.',
+    remedy:
+      'Stop the process that the message names; or set `onBusy` (for one run: `tuntap up|down --on-busy MODE`) to "wait", which waits for its end, or to "force", which pulls the interface from under it.',
   },
   LINK_VANISHED: {
     meaning: "The link disappeared while it was being changed.",

@@ -1,6 +1,7 @@
+import { consequence, onBusyOf } from "./busy";
 import { describeDifference, differences, equal, judge } from "./differences";
 import type { Host } from "./host/host";
-import type { Kind, Target } from "./kinds/kind";
+import type { BusyMode, Kind, Target } from "./kinds/kind";
 import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
 
 export interface DiffResult {
@@ -14,7 +15,11 @@ export interface DiffResult {
 
 /** What an update would do. Reads the kernel, never writes. */
 export class Planner {
-  constructor(private readonly host: Host) {}
+  /** @param onBusy for this run, whatever is declared. */
+  constructor(
+    private readonly host: Host,
+    private readonly onBusy?: BusyMode,
+  ) {}
 
   /** Compares with the kernel, whatever is recorded. */
   async diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
@@ -64,9 +69,14 @@ export class Planner {
       result.changes = true;
       const reason = await kind.inUse(target, sighting.object, this.host);
       if (reason !== undefined) {
+        const follows = consequence(
+          onBusyOf(kind, recorded, this.onBusy),
+          "it will be pulled from under it",
+          "this will be refused",
+        );
         note(
           "warning",
-          `replacing it means deleting ${kind.describe(sighting.object)}, which is ${reason}: ${kind.forced(recorded) ? "it will be pulled from under it" : "this will be refused"}`,
+          `replacing it means deleting ${kind.describe(sighting.object)}, which is ${reason}: ${follows}`,
         );
       }
     }
@@ -123,12 +133,14 @@ export class Planner {
       if (verdict === "replace") result.replaces.push(...(changed.length > 0 ? changed : property.inputs));
       if (verdict === "blocked") {
         const reason = await kind.inUse(target, object, this.host);
-        const consequence = kind.forced(inputs)
-          ? "it will be deleted under that process and made anew"
-          : "this will be refused until that process ends";
+        const follows = consequence(
+          onBusyOf(kind, inputs, this.onBusy),
+          "it will be deleted under that process and made anew",
+          "this will be refused until that process ends",
+        );
         note(
           "warning",
-          `${text}, and it cannot be changed while the interface is ${reason ?? "held"}: ${consequence}`,
+          `${text}, and it cannot be changed while the interface is ${reason ?? "held"}: ${follows}`,
         );
       }
     }

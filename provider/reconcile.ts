@@ -1,10 +1,11 @@
+import { onBusyOf, Patience } from "./busy";
 import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
 import { converge, HalfMade, remove } from "./converge";
 import { describeDifference, differences } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
-import type { Inputs, Kind, Target } from "./kinds/kind";
+import type { BusyMode, Inputs, Kind, Target } from "./kinds/kind";
 import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
   declaredOf,
@@ -37,6 +38,16 @@ export class InitialisationFailure extends Error {
   }
 }
 
+/** What a face says of the run as a whole. */
+export interface Run {
+  /** What to do with interfaces that a process holds, whatever is declared. */
+  onBusy?: BusyMode;
+  /** Tells what cannot wait until a call has ended. */
+  tell?(urn: string, notices: readonly Notice[]): void;
+  /** Whether the run is to end soon, so that no wait should go on. */
+  interrupted?(): boolean;
+}
+
 /** What is done with resources of every kind. One instance serves one engine run on one host. */
 export class Reconciler {
   private readonly checker: Checker;
@@ -45,9 +56,10 @@ export class Reconciler {
   constructor(
     private readonly host: Host,
     claims: Claims,
+    private readonly run: Run = {},
   ) {
     this.checker = new Checker(host, claims);
-    this.planner = new Planner(host);
+    this.planner = new Planner(host, run.onBusy);
   }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
@@ -87,8 +99,10 @@ export class Reconciler {
     return this.withLabel(kind, secretsOf(identity, recorded), [inputs, recorded ?? {}], async () => {
       const desired = await kind.desire(inputs, this.host);
       const leaseIsOurs = identity.instance !== undefined;
+      const patience = this.patience(kind, identity, inputs, recorded);
       try {
-        const object = await converge({ kind, host: this.host, target, inputs, desired, leaseIsOurs });
+        const goal = { kind, host: this.host, target, inputs, desired, leaseIsOurs, patience };
+        const object = await converge(goal);
         return this.result(kind, target, identity, inputs, desired, object);
       } catch (error) {
         if (!(error instanceof HalfMade)) throw error;
@@ -128,8 +142,18 @@ export class Reconciler {
     await this.withLabel(kind, identity, [recorded], async () => {
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
-      if (object !== undefined) await remove(kind, target, object, this.host, kind.forced(recorded));
+      if (object === undefined) return;
+      await remove(kind, target, object, this.host, this.patience(kind, identity, recorded));
     });
+  }
+
+  private patience(kind: Kind, identity: Identity, inputs: Inputs, recorded?: Outputs): Patience {
+    const guarded = secretsOf(identity, recorded);
+    const tell = (message: string) =>
+      this.run.tell?.(identity.urn, [
+        mask({ severity: "warning", message }, guarded, inputs, recorded ?? {}),
+      ]);
+    return new Patience(onBusyOf(kind, inputs, this.run.onBusy), tell, this.run.interrupted);
   }
 
   private result(

@@ -251,7 +251,36 @@ describe("each bad input is refused with field, value, limit and what to do", ()
     ["namespace with a blank", { namespace: "a b" }, /^namespace "a b" contains a blank/],
     ["namespace -x", { namespace: "-x" }, /^namespace "-x" begins with "-".*choose another$/],
     ["an empty namespace", { namespace: "" }, /^namespace "" is empty; give a name/],
-    ["onBusy wait", { onBusy: "wait" }, /^onBusy "wait" is not one of "fail", "force"; choose one of them$/],
+    [
+      "onBusy later",
+      { onBusy: "later" },
+      /^onBusy "later" is not one of "fail", "wait", "force"; choose one of them$/,
+    ],
+    [
+      "a wait of no seconds",
+      { onBusy: "wait", busyTimeoutSeconds: 0 },
+      /^busyTimeoutSeconds 0 is below the limit; give a number from 1 to 86400$/,
+    ],
+    [
+      "a negative wait",
+      { onBusy: "wait", busyTimeoutSeconds: -1 },
+      /^busyTimeoutSeconds -1 is below the limit; give a number from 1 to 86400$/,
+    ],
+    [
+      "a wait of more than a day",
+      { onBusy: "wait", busyTimeoutSeconds: 86401 },
+      /^busyTimeoutSeconds 86401 is above the limit; give a number from 1 to 86400$/,
+    ],
+    [
+      "a wait of half a second",
+      { onBusy: "wait", busyTimeoutSeconds: 0.5 },
+      /^busyTimeoutSeconds 0\.5 is no whole number; give a whole number from 1 to 86400, without quotes$/,
+    ],
+    [
+      "a wait as text",
+      { onBusy: "wait", busyTimeoutSeconds: "60" },
+      /^busyTimeoutSeconds "60" is a string; give a whole number from 1 to 86400, without quotes$/,
+    ],
   ])("%s", (_, inputs, expected) => {
     expect(messages(inputs)).toEqual([expect.stringMatching(expected)]);
   });

@@ -81,6 +81,15 @@ export interface Obstacle<Observed> {
 /** Whether processes hold the object: none, by its only queue, or by one of several. */
 export type Attachment = "idle" | "single" | "multi";
 
+/** What to do where a process holds an object that must go, or blocks a change of it. */
+export type BusyMode = "fail" | "wait" | "force";
+
+export interface OnBusy {
+  mode: BusyMode;
+  /** How long `wait` waits at most. */
+  seconds: number;
+}
+
 /** Whether a property can be changed now: written, only after the holder is gone, or only by making the object anew. */
 export type Verdict = "live" | "blocked" | "replace";
 
@@ -172,8 +181,8 @@ export interface Kind<Desired = any, Observed = any> {
   /** Why it should not be deleted, for people; undefined where nothing speaks against it. */
   inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
   codes: { inUse: ErrorCode; foreign: ErrorCode };
-  /** Whether the inputs ask to delete it all the same. */
-  forced(inputs: Inputs): boolean;
+  /** What the inputs ask for where it is in use. */
+  onBusy(inputs: Inputs): OnBusy;
   remove(target: Target, observed: Observed, host: Host): Promise<void>;
   /** Outputs as observed, where equal in the words of `declared`. */
   present(

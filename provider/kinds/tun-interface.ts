@@ -25,6 +25,7 @@ import {
   bridgeWarnings,
   presentBridge,
 } from "./parts/bridge-port";
+import { busyInputs, busyWarnings, onBusy } from "./parts/busy";
 import { nameTaken, type ObservedLink, rememberLink, sightLink, takeOverLink } from "./parts/link";
 import {
   type DesiredSettings,
@@ -79,14 +80,7 @@ const inputs = {
   ...otherTunInputs,
   namespace: namespaceInput,
   adopt: adoptInput,
-  onBusy: {
-    type: "string",
-    enum: ["fail", "force"],
-    default: "fail",
-    change: "control",
-    description:
-      "What to do when a process holds an interface that must be deleted or made anew: `fail` names the process and leaves all as it is, `force` pulls the interface from under it.",
-  },
+  ...busyInputs,
 } as const satisfies Record<string, InputSchema>;
 
 /** In the order in which they are written. */
@@ -183,7 +177,7 @@ function rules(values: Inputs): Problem[] {
 
 function warnings(values: Inputs): Problem[] {
   const unset = (account: unknown) => account === undefined || account === none;
-  const problems = bridgeWarnings(values);
+  const problems = [...bridgeWarnings(values), ...busyWarnings(values)];
   if (unset(values.owner) && unset(values.group)) {
     problems.push({
       property: "owner",
@@ -253,7 +247,7 @@ export const name = tap.name;`,
   makeWay: (target, host) => freeName(host, target.namespace, target.name, target.lease),
   inUse: (_target, observed, host) => consumers(observed, host),
   codes: { inUse: "LINK_BUSY", foreign: "FOREIGN_LINK" },
-  forced: (values) => values.onBusy === "force",
+  onBusy,
   remove,
   present: (observed, desired, declared, recorded) => ({
     name: observed.link.name,

@@ -168,11 +168,19 @@ export interface TunInterfaceArgs {
   adopt?: pulumi.Input<boolean>;
 
   /**
-   * What to do when a process holds an interface that must be deleted or made anew: `fail` names the process
-   * and leaves all as it is, `force` pulls the interface from under it. Default: `"fail"`. Only the provider
-   * reads it: a change writes nothing to the host.
+   * What to do when a process holds an interface that must be deleted or made anew, or whose single queue
+   * blocks a change: `fail` names the process and leaves all as it is, `wait` waits until it is free (see
+   * `busyTimeoutSeconds`), `force` pulls the interface from under it. `tuntap up` and `tuntap down` take
+   * `--on-busy` instead for one run. Default: `"fail"`. Only the provider reads it: a change writes nothing
+   * to the host.
    */
-  onBusy?: pulumi.Input<"fail" | "force">;
+  onBusy?: pulumi.Input<"fail" | "wait" | "force">;
+
+  /**
+   * How long `onBusy: "wait"` waits, in seconds, before it fails: 1 to 86400 (a day). Default: 60. Only the
+   * provider reads it: a change writes nothing to the host.
+   */
+  busyTimeoutSeconds?: pulumi.Input<number>;
 }
 
 /**
@@ -331,10 +339,15 @@ export class TunInterface extends TuntapResource {
   declare readonly adopt: pulumi.Output<boolean>;
 
   /**
-   * What to do when a process holds an interface that must be deleted or made anew: `fail` names the process
-   * and leaves all as it is, `force` pulls the interface from under it.
+   * What to do when a process holds an interface that must be deleted or made anew, or whose single queue
+   * blocks a change: `fail` names the process and leaves all as it is, `wait` waits until it is free (see
+   * `busyTimeoutSeconds`), `force` pulls the interface from under it. `tuntap up` and `tuntap down` take
+   * `--on-busy` instead for one run.
    */
-  declare readonly onBusy: pulumi.Output<"fail" | "force">;
+  declare readonly onBusy: pulumi.Output<"fail" | "wait" | "force">;
+
+  /** How long `onBusy: "wait"` waits, in seconds, before it fails: 1 to 86400 (a day). Default: 60. */
+  declare readonly busyTimeoutSeconds: pulumi.Output<number | undefined>;
 
   /** Index of the interface in its namespace. */
   declare readonly ifindex: pulumi.Output<number>;
@@ -369,6 +382,7 @@ export class TunInterface extends TuntapResource {
       "namespace",
       "adopt",
       "onBusy",
+      "busyTimeoutSeconds",
       "ifindex",
     ];
     super("TunInterface", name, args, properties, options);

@@ -24,6 +24,7 @@ const floors: readonly (readonly Room[])[] = [
       "provider/check",
       "provider/plan",
       "provider/converge",
+      "provider/busy",
       "provider/differences",
       "provider/request",
     ),

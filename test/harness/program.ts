@@ -7,7 +7,7 @@ import { openKernel } from "../../provider/kernel/open";
 import { kinds } from "../../provider/kinds";
 import type { Kind } from "../../provider/kinds/kind";
 import type { DiffResult } from "../../provider/plan";
-import { Reconciler } from "../../provider/reconcile";
+import { Reconciler, type Run } from "../../provider/reconcile";
 import type { Identity, Notice, Outputs } from "../../provider/request";
 
 /** What happened to one resource in one step. */
@@ -31,12 +31,13 @@ export class Program {
     readonly project = "test",
     private readonly secrets: readonly string[] = [],
     private readonly calls: Partial<Record<keyof Kernel, number>> = {},
+    private readonly run: Run = {},
   ) {
     this.reconciler = this.freshReconciler();
   }
 
   private freshReconciler(): Reconciler {
-    return new Reconciler(new Host(counting(openKernel(), this.calls)), new Claims());
+    return new Reconciler(new Host(counting(openKernel(), this.calls)), new Claims(), this.run);
   }
 
   /** As a new run of the engine has it: with a provider process of its own. */

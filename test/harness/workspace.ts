@@ -112,7 +112,7 @@ export class Workspace {
         }
       });
     });
-    return { child, finished };
+    return { child, finished, stderr: () => stderr };
   }
 
   /** Extra environment of the commands. */

@@ -95,6 +95,16 @@ describe("check", () => {
     expect(await warnings({ owner: 0 })).toEqual([]);
     // An owner that is not known yet is an owner.
     expect(await warnings({}, ["owner"])).toEqual([]);
+    // A limit of a wait that nobody asks for.
+    const limit = { owner: 0, busyTimeoutSeconds: 5 };
+    expect(await warnings({ ...limit, onBusy: "wait" })).toEqual([]);
+    expect(await warnings(limit)).toEqual([
+      expect.stringMatching(
+        /^busyTimeoutSeconds 5 has no effect while `onBusy` is "fail"; set `onBusy` to "wait"/,
+      ),
+    ]);
+    expect(await warnings({ ...limit, onBusy: "force" })).toHaveLength(1);
+    expect(await warnings(limit, ["onBusy"])).toEqual([]);
   });
 
   test("shows no value of a secret input, and names no property for the engine to show", async () => {

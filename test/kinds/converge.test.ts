@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { expect, test } from "vitest";
+import { Patience } from "../../provider/busy";
 import { converge } from "../../provider/converge";
 import { Host } from "../../provider/host/host";
 import type { Kind, Property, Target } from "../../provider/kinds/kind";
@@ -31,7 +32,7 @@ function lamp(start: Lamp) {
     codes: { inUse: "LINK_BUSY", foreign: "FOREIGN_LINK" },
     sight: async () => ({ object: { ...state } }),
     describe: () => "the lamp",
-    forced: () => false,
+    onBusy: () => ({ mode: "fail", seconds: 0 }),
   } as unknown as Kind;
   const target: Target = { lease: "", namespace: undefined, name: "l0", recorded: {} };
   const write = (message: Buffer) => {
@@ -39,7 +40,15 @@ function lamp(start: Lamp) {
     state[name as keyof Lamp] = Number(value);
   };
   const run = (desired: Lamp) =>
-    converge({ kind, host: new Host(kernel), target, inputs: { ...desired }, desired, leaseIsOurs: true });
+    converge({
+      kind,
+      host: new Host(kernel),
+      target,
+      inputs: { ...desired },
+      desired,
+      leaseIsOurs: true,
+      patience: new Patience({ mode: "fail", seconds: 0 }),
+    });
   return { kernel, write, run, state };
 }
 
