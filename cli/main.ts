@@ -9,10 +9,12 @@ import { engine } from "./commands/engine";
 import { env } from "./commands/env";
 import { preview } from "./commands/preview";
 import { refresh } from "./commands/refresh";
+import { show } from "./commands/show";
+import { status } from "./commands/status";
 import { up } from "./commands/up";
 import { exitCode, Failure, messageOf } from "./failure";
 
-const commands = [preview, up, refresh, down, cancel, env, engine];
+const commands = [preview, up, refresh, down, status, show, cancel, env, engine];
 
 async function main(): Promise<number> {
   const program = new Command("tuntap")

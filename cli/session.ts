@@ -1,6 +1,6 @@
 /** Everything a command needs before the engine can work: project, engine, state, settings, stack. */
 import { existsSync } from "node:fs";
-import { delimiter, dirname, join, relative } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { complain } from "./complaint";
 import { type AutomationCopy, asCommand, findEngine } from "./engine";
@@ -11,9 +11,9 @@ import { type ProgramError, resolveForProgram, runProgram } from "./program";
 import { findEntry, findProject, type Project } from "./project";
 import { openSettings, parseConfig, type Settings } from "./settings";
 import { type Interruption, watchSignals } from "./signals";
-import { giveBackState, openState, type State } from "./state";
+import { giveBackState, isMissing, openState, type State } from "./state";
 import type { Terminal } from "./terminal";
-import { removeTornFiles } from "./torn";
+import { clearTorn } from "./torn";
 
 export interface Session {
   terminal: Terminal;
@@ -56,7 +56,7 @@ export async function openSession(
     Object.assign(process.env, { TUNTAP_INSTANCE: state.env.TUNTAP_INSTANCE });
     const settings = openSettings(project, state, options.stack, options.config);
     if (needs.lock) clearLocks(project, state, options.stack, terminal);
-    await clearTorn(state, terminal);
+    if (state.backend.folder) await clearTorn(state.backend.folder, terminal);
     const automation = loadAutomation(project);
     const programErrors: ProgramError[] = [];
     const program = () => runProgram(project, (error) => programErrors.push(error));
@@ -75,18 +75,6 @@ export async function openSession(
     close();
     throw error;
   }
-}
-
-/** The stack's state is a file of ours and is not there. */
-function isMissing(project: Project, state: State, stack: string): boolean {
-  const file = join(
-    state.backend.folder ?? "",
-    ".pulumi",
-    "stacks",
-    project.name,
-    `${shortName(stack)}.json`,
-  );
-  return state.backend.own && !existsSync(file) && !existsSync(`${file}.gz`);
 }
 
 export function loadAutomation(project: Project): AutomationCopy {
@@ -111,7 +99,7 @@ async function openStack(api: typeof Automation, opening: Opening): Promise<Auto
   let stack: Automation.Stack;
   if (state.backend.own) {
     // Making the stack beside the private copy leaves the user's Pulumi.<stack>.yaml as it is.
-    if (isMissing(project, state, options.stack)) await (await own()).createStack(options.stack);
+    if (isMissing(project, state, shortName(options.stack))) await (await own()).createStack(options.stack);
     stack = await api.LocalWorkspace.selectStack(args, workspace);
   } else {
     stack = await api.LocalWorkspace.createOrSelectStack(args, workspace);
@@ -145,12 +133,6 @@ async function clearPending(at: Omit<Session, "engine" | "programErrors" | "clos
     ...(settings.copy ? { configFile: settings.copy } : {}),
   });
   terminal.note("cleared creates that a crash left pending");
-}
-
-async function clearTorn(state: State, terminal: Terminal): Promise<void> {
-  if (!state.backend.folder) return;
-  for (const file of await removeTornFiles(state.backend.folder))
-    terminal.note(`removed ${relative(state.backend.folder, file)}, which a killed engine left half-written`);
 }
 
 /** What our provider, which the engine starts, must know of this run. */

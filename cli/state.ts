@@ -3,9 +3,10 @@
  * in `.tuntap/` beside Pulumi.yaml.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { Failure } from "./failure";
 import { giveBack, inside, invoker, makeFolder, ownedByInvoker } from "./ownership";
 import type { Project } from "./project";
 
@@ -31,30 +32,66 @@ export interface State {
 
 /** Finds the backend and makes what is missing of `.tuntap/`. */
 export function openState(project: Project): State {
-  const home = join(project.root, ".tuntap");
-  const backend = chosenBackend(project) ?? ownBackend(home);
+  const { home, backend } = placesOf(project);
   makeFolder(home, 0o700);
   writeOnce(join(home, ".gitignore"), "*\n", 0o644);
-  const instance = writeOnce(join(home, "instance"), randomBytes(8).toString("hex"), 0o600);
-  const env: Record<string, string> = {
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    TUNTAP_INSTANCE: process.env.TUNTAP_INSTANCE || instance,
-  };
+  writeOnce(join(home, "instance"), randomBytes(8).toString("hex"), 0o600);
+  if (backend.own) {
+    makeFolder(join(home, "state"), 0o700);
+    if (!passphraseGiven()) writeOnce(passphraseFile(home), randomBytes(24).toString("base64url"), 0o600);
+  }
+  giveBack(home);
+  return { home, backend, env: environmentOf(home, backend) };
+}
+
+/** The same, but only what is there: nothing is made. */
+export function lookAtState(project: Project): State {
+  const { home, backend } = placesOf(project);
+  if (existsSync(home)) mustRead(home);
+  return { home, backend, env: environmentOf(home, backend) };
+}
+
+/** What cannot be read would look as if it were not there. */
+function mustRead(folder: string): void {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+  } catch {
+    throw new Failure(`${folder} is not yours to read: run this as its owner, or as root`);
+  }
+}
+
+function placesOf(project: Project): { home: string; backend: Backend } {
+  const home = join(project.root, ".tuntap");
+  return { home, backend: chosenBackend(project) ?? ownBackend(home) };
+}
+
+function environmentOf(home: string, backend: Backend): Record<string, string> {
+  const env: Record<string, string> = { PULUMI_SKIP_UPDATE_CHECK: "true" };
+  const instance = process.env.TUNTAP_INSTANCE || readIfThere(join(home, "instance"));
+  if (instance) env.TUNTAP_INSTANCE = instance;
   // An engine that was built here looks for the home in the account data, an official one in HOME, as we do.
   if (!process.env.PULUMI_HOME && accountHome() !== homedir()) env.PULUMI_HOME = pulumiHome();
   // The engine reads `pulumi login` by itself; what Pulumi.yaml says, it would not know in our private folder.
   if (backend.source !== login)
     env.PULUMI_BACKEND_URL = backend.folder ? fileUrl(backend.folder) : backend.url;
-  if (backend.own) {
-    makeFolder(join(home, "state"), 0o700);
-    if (process.env.PULUMI_CONFIG_PASSPHRASE === undefined && !process.env.PULUMI_CONFIG_PASSPHRASE_FILE) {
-      const file = join(home, "passphrase");
-      writeOnce(file, randomBytes(24).toString("base64url"), 0o600);
-      env.PULUMI_CONFIG_PASSPHRASE_FILE = file;
-    }
-  }
-  giveBack(home);
-  return { home, backend, env };
+  if (backend.own && !passphraseGiven()) env.PULUMI_CONFIG_PASSPHRASE_FILE = passphraseFile(home);
+  return env;
+}
+
+function passphraseGiven(): boolean {
+  return (
+    process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || Boolean(process.env.PULUMI_CONFIG_PASSPHRASE_FILE)
+  );
+}
+
+function passphraseFile(home: string): string {
+  return join(home, "passphrase");
+}
+
+/** Whether the stack's state is a file of ours and is not there. */
+export function isMissing(project: Project, { backend }: State, stack: string): boolean {
+  const file = join(backend.folder ?? "", ".pulumi", "stacks", project.name, `${stack}.json`);
+  return backend.own && !existsSync(file) && !existsSync(`${file}.gz`);
 }
 
 /** Called at the end: the engine wrote as root what the user of sudo must own. */
@@ -122,18 +159,20 @@ export function folderOf(url: string, root: string): string | undefined {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(root, path);
 }
 
-/** Writes the file unless it exists, whole or not at all, and gives its content; two who race get the same. */
-function writeOnce(file: string, content: string, mode: number): string {
-  if (!existsSync(file)) {
-    const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, content, { mode });
-    try {
-      linkSync(draft, file);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    } finally {
-      rmSync(draft);
-    }
+/** Writes the file unless it exists, whole or not at all; two who race get the same. */
+function writeOnce(file: string, content: string, mode: number): void {
+  if (existsSync(file)) return;
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, content, { mode });
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    rmSync(draft);
   }
-  return readFileSync(file, "utf8").trim();
+}
+
+function readIfThere(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
 }

@@ -1,10 +1,17 @@
 /** What a killed engine leaves half-written in a state folder, and what every later engine fails to read. */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { anyLiveLock } from "./lock";
+import type { Terminal } from "./terminal";
 
 /** An engine writes and renames such a file within milliseconds; one of this age is nobody's any more. */
 const draftMilliseconds = 2000;
+
+/** Removes them, and says so. */
+export async function clearTorn(folder: string, terminal: Terminal): Promise<void> {
+  for (const file of await removeTornFiles(folder))
+    terminal.note(`removed ${relative(folder, file)}, which a killed engine left half-written`);
+}
 
 /**
  * Removes, where no living engine works in the folder:
@@ -14,7 +21,7 @@ const draftMilliseconds = 2000;
  *
  * @returns what was removed.
  */
-export async function removeTornFiles(folder: string): Promise<string[]> {
+async function removeTornFiles(folder: string): Promise<string[]> {
   const root = join(folder, ".pulumi");
   if (!existsSync(root) || anyLiveLock(folder)) return [];
   const names = ["stacks", "locks", "history", "backups"].flatMap((part) => filesIn(join(root, part)));

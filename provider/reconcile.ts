@@ -3,13 +3,14 @@ import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
 import { converge, HalfMade, remove } from "./converge";
 import { describeDifference, differences } from "./differences";
-import { isTuntapError, TuntapError } from "./errors";
+import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
 import type { BusyMode, Inputs, Kind, Target } from "./kinds/kind";
 import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
   declaredOf,
   type Identity,
+  identityOf,
   mask,
   maskSecrets,
   type Notice,
@@ -214,15 +215,4 @@ function hideDerived(kind: Kind, outputs: Outputs, declared: Inputs, identity: I
       if (declared[name] === undefined) delete outputs[name];
     }
   }
-}
-
-function identityOf(recorded: Outputs): Identity {
-  const identity = recorded.__tuntap;
-  if (identity === undefined) {
-    throw new TuntapError("INVALID_INPUT", {
-      message: "the recorded state lacks the resource's identity (__tuntap)",
-      remedy: "Declare resources with the classes of this package.",
-    });
-  }
-  return identity;
 }

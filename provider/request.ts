@@ -1,3 +1,4 @@
+import { TuntapError } from "./errors";
 import { canonicalAddress, canonicalCidr } from "./host/addresses";
 import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
@@ -35,6 +36,18 @@ export interface Hidden {
 }
 
 export type Outputs = Record<string, unknown> & Partial<Hidden>;
+
+/** Who a recorded resource is. */
+export function identityOf(recorded: Outputs): Identity {
+  const identity = recorded.__tuntap;
+  if (identity === undefined) {
+    throw new TuntapError("INVALID_INPUT", {
+      message: "the recorded state lacks the resource's identity (__tuntap)",
+      remedy: "Declare resources with the classes of this package.",
+    });
+  }
+  return identity;
+}
 
 export function resourceLabel(kind: Kind, identity: Identity): string {
   return `${kind.name} ${parseUrn(identity.urn).logicalName}`;

@@ -1,6 +1,7 @@
 import { delimiter, dirname } from "node:path";
 import type { Command } from "commander";
 import { withStack } from "../options";
+import { quote } from "../shell";
 
 export function env(program: Command): void {
   const command = program
@@ -24,9 +25,4 @@ export function env(program: Command): void {
     terminal.say(`export ${words.join(" ")}`);
     giveBackState(project, state, "dev");
   });
-}
-
-/** One word for a POSIX shell. */
-export function quote(value: string): string {
-  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

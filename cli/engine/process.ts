@@ -17,12 +17,13 @@ export function runProcess(
     const child = spawn(command, args, { ...rest, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
-    child.stdout?.on("data", (data: Buffer) => {
+    // As text, so that a character that is cut by a buffer's end stays one.
+    child.stdout?.setEncoding("utf8").on("data", (data: string) => {
       stdout += data;
     });
-    child.stderr?.on("data", (data: Buffer) => {
+    child.stderr?.setEncoding("utf8").on("data", (data: string) => {
       stderr += data;
-      onStderr?.(String(data));
+      onStderr?.(data);
     });
     child.on("error", (error) => done({ code: 127, stdout, stderr: error.message }));
     child.on("close", (code) => done({ code: code ?? 1, stdout, stderr }));

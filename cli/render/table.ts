@@ -4,7 +4,8 @@ import { nameOf, plain, typeOf } from "./value";
 
 export type Row = Record<string, string>;
 
-const ours = /^(pulumi-nodejs:dynamic\/tuntap|tuntap:index):/;
+/** Types of our own resources. */
+export const ours = /^(pulumi-nodejs:dynamic\/tuntap|tuntap:index):/;
 /** An owner or group that is not set. */
 const none = -1;
 const columns = ["kind", "name", "namespace", "mode", "owner", "group", "address", "mtu", "up"];
@@ -31,11 +32,18 @@ function place(row: Row): string {
   return `${row.namespace ?? ""} ${row.name}`;
 }
 
-/** Columns that say nothing are left out. */
 export function renderTable(rows: readonly Row[]): string {
+  return drawTable(columns, rows);
+}
+
+/**
+ * Columns that say nothing are left out.
+ * @param separated whether lines are drawn between rows, as rows of many lines need it.
+ */
+export function drawTable(columns: readonly string[], rows: readonly Row[], separated = false): string {
   const shown = columns.filter((column) => rows.some((row) => row[column] !== undefined));
   const Table = require("cli-table3") as typeof import("cli-table3");
-  const table = new Table({ head: shown, style: { head: [], border: [], compact: true } });
+  const table = new Table({ head: shown, style: { head: [], border: [], compact: !separated } });
   for (const row of rows) table.push(shown.map((column) => row[column] ?? "-"));
   return table.toString();
 }

@@ -1,6 +1,6 @@
 /** Values of the engine's events, as they are shown. */
-const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
-const signatureKey = "4dabf18193072939515e22adb298388d";
+export const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+export const signatureKey = "4dabf18193072939515e22adb298388d";
 const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** Secrets and unknown values in words, hidden properties left out; the rest as it is. */

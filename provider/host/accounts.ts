@@ -1,5 +1,5 @@
 import { TuntapError } from "../errors";
-import type { Kernel } from "../kernel/kernel";
+import type { Account, Kernel } from "../kernel/kernel";
 
 export type Database = "user" | "group";
 
@@ -8,7 +8,7 @@ const freshMilliseconds = 1000;
 
 /** Users and groups of the host that is managed, which need not be this one. */
 export class Accounts {
-  private readonly known = new Map<string, { until: number; id: Promise<number | undefined> }>();
+  private readonly known = new Map<string, { until: number; account: Promise<Account | undefined> }>();
 
   constructor(private readonly kernel: Kernel) {}
 
@@ -20,7 +20,7 @@ export class Accounts {
   async id(database: Database, account: string | number): Promise<number> {
     if (typeof account === "number") return account;
     const id =
-      (await this.lookUp(database, account)) ?? (/^\d+$/.test(account) ? Number(account) : undefined);
+      (await this.lookUp(database, account))?.id ?? (/^\d+$/.test(account) ? Number(account) : undefined);
     if (id === undefined) {
       throw new TuntapError("ACCOUNT_UNKNOWN", {
         message: `no ${database} ${JSON.stringify(account)} exists on the host`,
@@ -33,16 +33,21 @@ export class Accounts {
 
   /** `alice (uid 1000)`, or `uid 1000` where it has no name. */
   async describeUser(uid: number): Promise<string> {
-    const account = await this.kernel.account("user", uid);
-    return account ? `${account.name} (uid ${uid})` : `uid ${uid}`;
+    const name = await this.name("user", uid);
+    return name === undefined ? `uid ${uid}` : `${name} (uid ${uid})`;
   }
 
-  private lookUp(database: Database, name: string): Promise<number | undefined> {
-    const key = `${database}:${name}`;
+  /** undefined where the database has none for it. */
+  async name(database: Database, id: number): Promise<string | undefined> {
+    return (await this.lookUp(database, id))?.name;
+  }
+
+  private lookUp(database: Database, name: string | number): Promise<Account | undefined> {
+    const key = `${database}:${JSON.stringify(name)}`;
     const found = this.known.get(key);
-    if (found && found.until > Date.now()) return found.id;
-    const id = this.kernel.account(database, name).then((account) => account?.id);
-    this.known.set(key, { until: Date.now() + freshMilliseconds, id });
-    return id;
+    if (found && found.until > Date.now()) return found.account;
+    const account = this.kernel.account(database, name);
+    this.known.set(key, { until: Date.now() + freshMilliseconds, account });
+    return account;
   }
 }

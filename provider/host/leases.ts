@@ -13,7 +13,15 @@ export interface LeaseHolder {
   uid: number;
 }
 
-const leasePattern = /^tuntap-\d+-([0-9a-f]{12})([0-9a-f]{20})$/;
+/** Whose leases belong together. */
+export interface LeaseStack {
+  /** As in LeaseHolder. */
+  instance: string | undefined;
+  project: string;
+  stack: string;
+}
+
+const leasePattern = /^tuntap-(?<uid>\d+)-(?<stack>[0-9a-f]{12})[0-9a-f]{20}$/;
 
 /**
  * `tuntap-<uid>-<32 hex digits>`, at most 50 bytes. The first 12 digits stand for instance, project and stack,
@@ -21,7 +29,7 @@ const leasePattern = /^tuntap-\d+-([0-9a-f]{12})([0-9a-f]{20})$/;
  */
 export function leaseName(holder: LeaseHolder): string {
   const { stack, project, parents, kind, logicalName } = parseUrn(holder.urn);
-  const stackKey = [holder.instance ?? "", project, stack];
+  const stackKey = stackParts({ instance: holder.instance, project, stack });
   return `tuntap-${holder.uid}-${hash(stackKey, 12)}${hash([...stackKey, kind, parents, logicalName], 20)}`;
 }
 
@@ -31,8 +39,27 @@ export function isLease(alternativeName: string): boolean {
 
 /** Whether two leases were given by one stack of one instance. */
 export function sameStack(one: string, other: string): boolean {
-  const first = leasePattern.exec(one);
-  return first !== null && first[1] === leasePattern.exec(other)?.[1];
+  const first = stackOf(one);
+  return first !== undefined && first === stackOf(other);
+}
+
+/** Whether a lease was given by that stack of that instance. */
+export function isOfStack(lease: string, stack: LeaseStack): boolean {
+  return stackOf(lease) === hash(stackParts(stack), 12);
+}
+
+/** The uid on whose behalf a lease was given. */
+export function leaseUid(lease: string): number | undefined {
+  const uid = leasePattern.exec(lease)?.groups?.uid;
+  return uid === undefined ? undefined : Number(uid);
+}
+
+function stackOf(lease: string): string | undefined {
+  return leasePattern.exec(lease)?.groups?.stack;
+}
+
+function stackParts({ instance, project, stack }: LeaseStack): string[] {
+  return [instance ?? "", project, stack];
 }
 
 /** The name, at most 15 bytes, that a link of this lease carries while its final name is not free yet. */

@@ -20,6 +20,8 @@ export interface Tun {
   multiQueue: boolean;
   packetInformation: boolean;
   vnetHeader: boolean;
+  /** Queues that are held and used; undefined for a single-queue interface, where the kernel does not tell. */
+  queues?: number;
   /** Queues that are held without being used; 0 for a single-queue interface. */
   detachedQueues: number;
 }
@@ -172,6 +174,7 @@ function decodeTun(data: TunData = {}): Tun {
     multiQueue: data.multiQueue === 1,
     packetInformation: data.pi === 1,
     vnetHeader: data.vnetHdr === 1,
+    queues: data.numQueues,
     detachedQueues: data.numDisabledQueues ?? 0,
   };
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors";
 import type { Host } from "../host/host";
+import type { ProcessInfo } from "../kernel/kernel";
 
 /** What a change of an input means for the object: written to it as it is, or made anew, or read by the provider only. */
 export type Change = "live" | "replace" | "control";
@@ -88,6 +89,16 @@ export interface OnBusy {
   mode: BusyMode;
   /** How long `wait` waits at most. */
   seconds: number;
+}
+
+/** Where an object is and who uses it, for people. */
+export interface Whereabouts {
+  /** The namespace in which its lease stands: undefined for the host's. */
+  namespace: string | undefined;
+  /** Whether somebody is at the other end; absent for what has no carrier. */
+  carrier?: boolean;
+  /** The processes that use it. */
+  processes: readonly ProcessInfo[];
 }
 
 /** Whether a property can be changed now: written, only after the holder is gone, or only by making the object anew. */
@@ -180,6 +191,7 @@ export interface Kind<Desired = any, Observed = any> {
   makeWay?(target: Target, host: Host): Promise<void>;
   /** Why it should not be deleted, for people; undefined where nothing speaks against it. */
   inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
+  whereabouts(target: Target, observed: Observed, host: Host): Promise<Whereabouts>;
   codes: { inUse: ErrorCode; foreign: ErrorCode };
   /** What the inputs ask for where it is in use. */
   onBusy(inputs: Inputs): OnBusy;

@@ -155,6 +155,9 @@ export const where = [blue.name, tap.name];`,
   },
   takeOver,
   inUse,
+  async whereabouts(_target, { name }, host) {
+    return { namespace: name, processes: await host.namespaces.processes(name) };
+  },
   codes: { inUse: "NAMESPACE_IN_USE", foreign: "NAMESPACE_FOREIGN" },
   onBusy: (values) => ({ mode: values.force === true ? "force" : "fail", seconds: 0 }),
   remove: (_target, observed, host) => host.namespaces.remove(observed.name),

@@ -246,6 +246,9 @@ export const name = tap.name;`,
   takeOver,
   makeWay: (target, host) => freeName(host, target.namespace, target.name, target.lease),
   inUse: (_target, observed, host) => consumers(observed, host),
+  async whereabouts(_target, { link, namespace }, host) {
+    return { namespace, carrier: link.carrier, processes: await host.consumers(namespace, link.name) };
+  },
   codes: { inUse: "LINK_BUSY", foreign: "FOREIGN_LINK" },
   onBusy,
   remove,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { quote } from "../../cli/commands/env";
 import { atLeast, findVersion } from "../../cli/engine/version";
 import { Plan } from "../../cli/plan";
 import { shortenStack } from "../../cli/program";
@@ -8,6 +7,7 @@ import { renderPlan } from "../../cli/render/plan";
 import { renderTable, rowsOf } from "../../cli/render/table";
 import { nameOf, plain, show } from "../../cli/render/value";
 import { parseConfig } from "../../cli/settings";
+import { quote } from "../../cli/shell";
 import { fileUrl, folderOf } from "../../cli/state";
 import { Terminal } from "../../cli/terminal";
 

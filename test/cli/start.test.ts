@@ -20,3 +20,9 @@ it("loads the Automation API, which takes most of a start, only when a command r
   expect(loaded.some((file) => file.includes("/commander/"))).toBe(true);
   expect(loaded.filter((file) => /@pulumi|typescript|tsx|cli-table3/.test(file))).toEqual([]);
 });
+
+it("shows the host without the engine's libraries", () => {
+  const loaded = loadedBy("show");
+  expect(loaded.some((file) => file.endsWith("/provider/host/survey.js"))).toBe(true);
+  expect(loaded.filter((file) => /@pulumi|@grpc|typescript|tsx|ajv/.test(file))).toEqual([]);
+});

@@ -25,6 +25,7 @@ const floors: readonly (readonly Room[])[] = [
       "provider/plan",
       "provider/converge",
       "provider/busy",
+      "provider/inspect",
       "provider/differences",
       "provider/request",
     ),

@@ -2,8 +2,10 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { attempt } from "./shell";
 
 const repository = resolve(__dirname, "../..");
+const cli = join(repository, "dist", "cli", "main.js");
 
 /** A resource of a program, as data: `{ $ref: "lab.name" }` is an output, `{ $secret: value }` a secret. */
 export interface Declared {
@@ -22,6 +24,42 @@ export interface Report {
   outputs: Record<string, unknown>;
   diagnostics: { severity: string; message: string; urn?: string }[];
   durationMs: number;
+}
+
+/** What `tuntap status --json` prints. */
+export interface Status {
+  created: boolean;
+  resources: {
+    kind: string;
+    logicalName: string;
+    name: string | null;
+    namespace: string | null;
+    condition: string;
+    drift: boolean;
+    lease: string | null;
+    leased: boolean;
+    properties: { name: string; declared: unknown; observed: unknown; drift: boolean }[];
+    carrier: boolean | null;
+    holders: Process[];
+    message: string;
+  }[];
+  orphans: {
+    kind: string;
+    name: string;
+    namespace: string | null;
+    lease: string;
+    description: string;
+    holders: Process[];
+    command: string;
+  }[];
+  diagnostics: { severity: string; message: string }[];
+}
+
+interface Process {
+  pid: number;
+  command: string;
+  uid: number;
+  user: string | null;
 }
 
 export interface Finished {
@@ -80,6 +118,14 @@ export class Workspace {
     return this.start(command, ...flags).finished;
   }
 
+  /** Runs `tuntap status`: with its object, and the lines for people. */
+  async status(...flags: string[]): Promise<{ code: number | null; status: Status; text: string }> {
+    const { code, stdout } = await this.start("status", ...flags).finished;
+    const shown = await attempt(process.execPath, cli, "status", this.folder, ...flags);
+    if (shown.code !== code) throw new Error(`exit code ${code} with --json, ${shown.code} without`);
+    return { code, status: JSON.parse(stdout), text: shown.output };
+  }
+
   /** Runs a command that must succeed. */
   async succeed(command: "preview" | "up" | "refresh" | "down", ...flags: string[]): Promise<Report> {
     const { code, report, stderr } = await this.run(command, ...flags);
@@ -88,13 +134,13 @@ export class Workspace {
     return report;
   }
 
-  start(command: "preview" | "up" | "refresh" | "down", ...flags: string[]) {
-    const yes = command === "preview" ? [] : ["--yes"];
-    const child = spawn(
-      process.execPath,
-      [join(repository, "dist", "cli", "main.js"), command, this.folder, "--json", ...yes, ...flags],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...this.environment }, detached: true },
-    );
+  start(command: "preview" | "up" | "refresh" | "down" | "status", ...flags: string[]) {
+    const yes = command === "preview" || command === "status" ? [] : ["--yes"];
+    const child = spawn(process.execPath, [cli, command, this.folder, "--json", ...yes, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...this.environment },
+      detached: true,
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (data) => {

@@ -1,0 +1,71 @@
+import { isTuntapError } from "../errors";
+import type { NamespaceName } from "../kernel/kernel";
+import type { Host } from "./host";
+import { isOfStack, type LeaseStack } from "./leases";
+import type { Link } from "./links";
+import { loopbackIndex } from "./namespaces";
+
+/** A namespace that could not be looked into. */
+export interface Unseen {
+  namespace: string | undefined;
+  reason: string;
+}
+
+/** A link and where it is. */
+export interface Located {
+  namespace: NamespaceName;
+  link: Link;
+}
+
+export interface Census {
+  links: Located[];
+  unseen: Unseen[];
+}
+
+/** The links of some namespaces; of the host's and all that have a name (`/run/netns`) where none are given. */
+export async function census(host: Host, namespaces?: readonly NamespaceName[]): Promise<Census> {
+  const places = namespaces ?? [undefined, ...(await host.namespaces.names()).sort()];
+  const found: Census = { links: [], unseen: [] };
+  const tables = await Promise.all(places.map((namespace) => linksOf(host, namespace)));
+  for (const [index, namespace] of places.entries()) {
+    const links = tables[index] ?? [];
+    if (typeof links === "string") found.unseen.push({ namespace, reason: links });
+    else found.links.push(...links.map((link) => ({ namespace, link })));
+  }
+  return found;
+}
+
+/** The links, or why they cannot be read; a namespace that went away meanwhile has none. */
+async function linksOf(host: Host, namespace: NamespaceName): Promise<readonly Link[] | string> {
+  try {
+    return (await host.links.table(namespace)).all;
+  } catch (error) {
+    if (!isTuntapError(error)) throw error;
+    return error.code === "NAMESPACE_MISSING" ? [] : error.message;
+  }
+}
+
+/** A link that carries a lease of one of the stacks. */
+export interface Leased extends Located {
+  lease: string;
+}
+
+export function leasedBy(links: readonly Located[], stacks: readonly LeaseStack[]): Leased[] {
+  return links.flatMap(({ namespace, link }) => {
+    const lease = link.leases.find((candidate) => stacks.some((stack) => isOfStack(candidate, stack)));
+    return lease === undefined ? [] : [{ namespace, link, lease }];
+  });
+}
+
+/** The lease of a namespace stands on its `lo`. */
+export function standsForNamespace({ namespace, link }: Located): boolean {
+  return namespace !== undefined && link.ifindex === loopbackIndex;
+}
+
+/** The words of a command that removes it by hand. */
+export function removalOf(located: Located): string[] {
+  const { namespace, link } = located;
+  if (namespace === undefined) return ["ip", "link", "del", "dev", link.name];
+  if (standsForNamespace(located)) return ["ip", "netns", "del", namespace];
+  return ["ip", "-n", namespace, "link", "del", "dev", link.name];
+}

@@ -1,0 +1,220 @@
+/** What an inspection says of every way in which a resource and the kernel can differ. */
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Host } from "../../provider/host/host";
+import { type Inspected, type Inspection, inspect, type Recollection } from "../../provider/inspect";
+import { openKernel } from "../../provider/kernel/open";
+import { Lab } from "../harness/lab";
+import { Program } from "../harness/program";
+import { kind, lab, program, useTunLab } from "./tun-lab";
+
+useTunLab();
+
+let elsewhere: Lab;
+beforeAll(async () => {
+  elsewhere = await Lab.open();
+});
+afterAll(() => elsewhere.close());
+
+/** Inspects what a program has recorded, in a stack and instance of its own. */
+function look(from: Program = program, more: Partial<Recollection> = {}): Promise<Inspected> {
+  const resources = [...from.state].map(([name, { kind: its, outputs }]) => ({
+    urn: from.identity(its.name, name).urn,
+    outputs,
+    secrets: [],
+  }));
+  const stacks = [{ instance: from.instance, project: from.project, stack: from.stack }];
+  return inspect(new Host(openKernel()), { resources, unfinished: [], stacks, ...more });
+}
+
+async function one(from: Program = program): Promise<Inspection> {
+  const { resources } = await look(from);
+  expect(resources).toHaveLength(1);
+  return resources[0] as Inspection;
+}
+
+const declared = (more: object = {}) => ({ owner: "nobody", mtu: 1400, namespace: lab.name, ...more });
+
+test("as declared: every property on both sides, the lease, no carrier, nobody", async () => {
+  const { outputs } = await program.declare(kind, "dev0", declared());
+  const before = await lab.snapshot();
+  expect(await one()).toMatchObject({
+    kind,
+    logicalName: "dev0",
+    name: "dev0",
+    namespace: lab.name,
+    condition: "present",
+    drift: false,
+    lease: outputs.__lease,
+    leased: true,
+    carrier: false,
+    holders: [],
+    properties: expect.arrayContaining([
+      {
+        name: "mtu",
+        declared: 1400,
+        observed: 1400,
+        drift: false,
+        shown: { declared: "1400", observed: "1400" },
+      },
+      expect.objectContaining({ name: "owner", declared: "nobody", observed: "nobody", drift: false }),
+    ]),
+  });
+  expect(await lab.snapshot()).toBe(before);
+  expect((await look()).orphans).toEqual([]);
+});
+
+test("drift of a property, and a holder", async () => {
+  await program.declare(kind, "dev0", declared());
+  await lab.ip("link", "set", "dev0", "mtu", "9000");
+  const holder = await lab.hold("dev0");
+  const seen = await one();
+  expect(seen).toMatchObject({ condition: "present", drift: true, carrier: true });
+  expect(seen.properties.filter(({ drift }) => drift)).toEqual([
+    {
+      name: "mtu",
+      declared: 1400,
+      observed: 9000,
+      drift: true,
+      shown: { declared: "1400", observed: "9000" },
+    },
+  ]);
+  expect(seen.holders.map(({ command, uid, user }) => ({ command, uid, user }))).toContainEqual({
+    command: expect.stringMatching(/^socat OPEN:\/dev\/net\/tun/),
+    uid: 0,
+    user: "root",
+  });
+  await lab.release(holder);
+});
+
+test("what is not declared is shown, but is no drift", async () => {
+  await program.declare(kind, "dev0", { owner: "nobody", namespace: lab.name });
+  await lab.ip("link", "set", "dev0", "mtu", "9000");
+  await lab.ip("addr", "add", "198.51.100.1/24", "dev", "dev0");
+  const seen = await one();
+  expect(seen.drift).toBe(false);
+  expect(seen.properties.find(({ name }) => name === "mtu")).toEqual({
+    name: "mtu",
+    observed: 9000,
+    drift: false,
+    shown: { declared: "", observed: "9000" },
+  });
+});
+
+test("a lost lease, a deleted link, a stranger in its place", async () => {
+  const { outputs } = await program.declare(kind, "dev0", declared());
+  await lab.ip("link", "property", "del", "dev", "dev0", "altname", outputs.__lease as string);
+  expect(await one()).toMatchObject({
+    condition: "present",
+    drift: true,
+    leased: false,
+    message: expect.stringMatching(/lease was taken off; the next up restores it/),
+  });
+  await lab.ip("link", "del", "dev0");
+  expect(await one()).toMatchObject({
+    condition: "gone",
+    drift: true,
+    message: expect.stringMatching(
+      /^dev0 in namespace \S+ no longer exists \(it was deleted outside this program\); the next up makes it anew$/,
+    ),
+  });
+  await lab.exec("tunctl", "-t", "dev0", "-u", "bin");
+  expect((await one()).message).toMatch(/its name is taken by tap "dev0" \(.*owner uid 2.*no lease\)$/);
+});
+
+test("a namespace that went with all in it", async () => {
+  const place = await Lab.open(false);
+  await program.declare("Namespace", "lab", { name: place.name });
+  await program.declare(kind, "dev0", { owner: "nobody", namespace: place.name });
+  expect((await look()).resources.map(({ condition }) => condition)).toEqual(["present", "present"]);
+  await place.close();
+  const { resources } = await look();
+  expect(resources.map(({ condition }) => condition)).toEqual(["gone", "gone"]);
+  expect(resources[1]?.message).toMatch(/its namespace does not exist either/);
+});
+
+test("an orphan: a link of this instance that the state does not know, and no other program's", async () => {
+  await program.declare(kind, "dev0", declared());
+  await program.declare(kind, "dev1", declared());
+  await new Program().declare(kind, "dev2", declared());
+  await new Program(program.instance, "prod").declare(kind, "dev3", declared());
+  const lease = program.state.get("dev1")?.outputs.__lease;
+  program.state.delete("dev1");
+  expect((await look()).orphans).toEqual([
+    {
+      kind: "tap",
+      name: "dev1",
+      namespace: lab.name,
+      lease,
+      description: expect.stringMatching(/^tap "dev1" \(ifindex \d+, owner uid 65534, .*lease /),
+      holders: [],
+      removal: ["ip", "-n", lab.name, "link", "del", "dev", "dev1"],
+    },
+  ]);
+});
+
+test("a link that was moved away: its resource is told of, wherever it is found", async () => {
+  await program.declare(kind, "dev0", declared());
+  await lab.ip("link", "set", "dev0", "netns", elsewhere.name);
+  const { resources, orphans } = await look();
+  // Either it is seen there, or it is gone and left over there; it is never lost.
+  if (resources[0]?.condition === "gone")
+    expect(orphans.map(({ namespace }) => namespace)).toEqual([elsewhere.name]);
+  else expect(orphans).toEqual([]);
+  await elsewhere.ip("link", "del", "dev0");
+});
+
+test("what is being made is no orphan", async () => {
+  await program.declare(kind, "dev0", declared());
+  const { urn, instance } = program.identity(kind, "dev0");
+  program.state.clear();
+  const { resources, orphans } = await look(program, { unfinished: [{ urn, instance }] });
+  expect(orphans).toEqual([]);
+  expect(resources).toEqual([
+    expect.objectContaining({
+      condition: "unfinished",
+      logicalName: "dev0",
+      namespace: lab.name,
+      drift: true,
+      leased: true,
+      message: expect.stringMatching(/began to make it; it is there as tap "dev0"/),
+    }),
+  ]);
+  await lab.ip("link", "del", "dev0");
+  const gone = await look(program, { unfinished: [{ urn, instance }] });
+  expect(gone.resources[0]?.message).toMatch(/nothing of it is there/);
+});
+
+test("secrets are in no word of it", async () => {
+  const secretive = new Program(program.instance, "dev", "test", ["mtu", "name", "address", "owner"]);
+  await secretive.declare(kind, "dev0", declared({ name: "hush0", mtu: 1357, address: "203.0.113.77/24" }));
+  const hidden = /hush0|1357|203\.0\.113\.77|nobody|65534/;
+  await lab.ip("link", "set", "hush0", "down");
+  const { resources } = await look(secretive);
+  expect(resources[0]).toMatchObject({ name: "[secret]", drift: true });
+  expect(JSON.stringify(resources)).not.toMatch(hidden);
+  await lab.ip("link", "set", "hush0", "mtu", "9000");
+  const drifted = await look(secretive);
+  expect(drifted.resources[0]?.properties.find(({ name }) => name === "mtu")).toMatchObject({
+    declared: "[secret]",
+    observed: "[another value]",
+    drift: true,
+  });
+  await lab.ip("link", "del", "hush0");
+  const gone = await look(secretive);
+  expect(gone.resources[0]?.condition).toBe("gone");
+  expect(JSON.stringify(gone.resources)).not.toMatch(hidden);
+});
+
+test("a kind that this version does not know, and a state without an identity, are said and no crash", async () => {
+  const urn = "urn:pulumi:dev::test::pulumi-nodejs:dynamic/tuntap:Teleporter::beam";
+  const { resources } = await look(program, {
+    resources: [
+      { urn, outputs: {}, secrets: [] },
+      { urn: program.identity(kind, "dev0").urn, outputs: { name: "dev0" }, secrets: [] },
+    ],
+  });
+  expect(resources.map(({ condition }) => condition)).toEqual(["unreadable", "unreadable"]);
+  expect(resources[0]?.message).toMatch(/no kind Teleporter/);
+  expect(resources[1]?.message).toMatch(/lacks the resource's identity/);
+});
