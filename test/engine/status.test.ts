@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Crash } from "../harness/crash";
 import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
 import { attempt, run, until } from "../harness/shell";
 import type { Declared } from "../harness/workspace";
@@ -147,6 +148,27 @@ test("it works beside a run that goes on, and leaves that its lock", async () =>
   });
   await lab.release(holder);
   expect((await going.finished).code).toBe(0);
+});
+
+test("what another run is making at this moment is unfinished, and not left over", async () => {
+  const crash = await Crash.open();
+  crash.arm({ namespace: lab.name, phase: "after", action: "hold", steps: "persist" });
+  workspace.declare({ kind: "TunInterface", name: "vm0", args: { owner: "daemon", namespace: lab.name } });
+  workspace.environment = crash.environment;
+  const going = workspace.start("up");
+  workspace.environment = {};
+  await until("the interface is half made", () => crash.fired.includes(lab.name), 60_000);
+  const { code, status, text } = await workspace.status("--expect-no-changes");
+  crash.release(lab.name);
+  expect((await going.finished).code).toBe(0);
+  crash.close();
+  expect(code).toBe(3);
+  expect(status.orphans).toEqual([]);
+  expect(status.resources).toMatchObject([
+    { logicalName: "vm0", condition: "unfinished", leased: true, namespace: lab.name },
+  ]);
+  expect(text).toMatch(/TunInterface vm0: .*began to make it; it is there as tap "vm0"/);
+  expect((await workspace.status("--expect-no-changes")).code).toBe(0);
 });
 
 test("what no state knows is told, with commands that remove it when they are pasted", async () => {
