@@ -43,7 +43,7 @@ function rowOf(tun: SurveyedTun): Row {
     up: yes(tun.up),
     carrier: tun.carrier ? "on" : "off",
     queues: queuesOf(tun),
-    persistent: yes(tun.persistent),
+    persistent: tun.keeper && !tun.persistent ? `by pid ${tun.keeper.pid}` : yes(tun.persistent),
   };
   if (tun.namespace !== undefined) row.namespace = tun.namespace;
   if (tun.addresses.length) row.addresses = tun.addresses.join("\n");
@@ -99,6 +99,7 @@ export function showObject(parts: {
       alias: tun.alias ?? null,
       leases: tun.leases.map(({ lease, user }) => ({ lease, uid: user.id, user: user.name ?? null })),
       holders: holderObjects(tun.holders),
+      keeper: holderObjects(tun.keeper ? [tun.keeper] : [])[0] ?? null,
     })),
     diagnostics: diagnostics.map(({ severity, message }) => ({ severity, message, urn: "" })),
     durationMs,
