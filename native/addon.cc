@@ -1,5 +1,6 @@
 // The N-API face: the verbs of provider/kernel/kernel.ts. Each reads its arguments here and works elsewhere.
 #include "calls.h"
+#include "hold.h"
 #include "host.h"
 #include "netlink.h"
 #include "processes.h"
@@ -80,6 +81,22 @@ TunOperation to_tun_operation(const Napi::Value& value) {
   return operation;
 }
 
+HoldOperation to_hold_operation(const Napi::Value& value) {
+  if (!value.IsObject()) refuse(value, "an operation");
+  const auto object = value.As<Napi::Object>();
+  const auto kind = to_text(object.Get("operation"));
+  if (kind != "start" && kind != "end") refuse(value, "operation start or end");
+  HoldOperation operation{};
+  operation.kind = kind == "start" ? HoldOperation::Kind::start : HoldOperation::Kind::end;
+  operation.name = to_text(object.Get("name"));
+  operation.ifindex = static_cast<int>(to_number(object.Get("ifindex")));
+  if (kind == "start") {
+    operation.flags = static_cast<int>(to_number(object.Get("flags")));
+    operation.lease = to_text(object.Get("lease"));
+  }
+  return operation;
+}
+
 // ---- to JavaScript ----
 
 Napi::Value from(Napi::Env env, const Reply& reply) {
@@ -106,6 +123,14 @@ Napi::Value from(Napi::Env env, const TunResult& result) {
   return object;
 }
 
+Napi::Value from(Napi::Env env, const HoldResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  object["errno"] = result.number;
+  if (!result.step.empty()) object["step"] = result.step;
+  if (result.pid != 0) object["pid"] = result.pid;
+  return object;
+}
+
 Napi::Value from(Napi::Env env, const NamespaceEntry& entry) {
   Napi::Object object = Napi::Object::New(env);
   object["name"] = entry.name;
@@ -126,6 +151,8 @@ Napi::Value from(Napi::Env env, const Holder& holder) {
   Napi::Object object = from(env, holder.process);
   object["link"] = holder.link;
   object["detached"] = holder.detached;
+  object["keeper"] = holder.lease.has_value();
+  if (holder.lease) object["lease"] = *holder.lease;
   return object;
 }
 
@@ -180,6 +207,19 @@ Work dump(const Napi::CallbackInfo& info) {
 Work tun(const Napi::CallbackInfo& info) {
   return [place = to_namespace(info[0]), operations = to_list(info[1], to_tun_operation)] {
     return inside(place, [&] { return run_tun_operations(operations); });
+  };
+}
+
+Work hold(const Napi::CallbackInfo& info) {
+  return [place = to_namespace(info[0]), operations = to_list(info[1], to_hold_operation),
+          helper = info.Env().GetInstanceData<Calls>()->helper()] {
+    return outcome(run_hold_operations(place, operations, helper));
+  };
+}
+
+Work move(const Napi::CallbackInfo& info) {
+  return [from = to_namespace(info[0]), to = to_namespace(info[1]), messages = to_list(info[2], to_bytes)] {
+    return outcome(move_links(from, to, messages));
   };
 }
 
@@ -238,7 +278,9 @@ Napi::Value verb(const Napi::CallbackInfo& info) {
 
 void initialize(const Napi::CallbackInfo& info) {
   if (!info[0].IsFunction()) refuse(info[0], "a function");
-  info.Env().GetInstanceData<Calls>()->set_error_factory(info[0].As<Napi::Function>());
+  auto* const calls = info.Env().GetInstanceData<Calls>();
+  calls->set_error_factory(info[0].As<Napi::Function>());
+  calls->set_helper(optional(info[1], to_text).value_or(""));
 }
 
 Napi::Object load(Napi::Env env, Napi::Object exports) {
@@ -247,6 +289,8 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   exports["request"] = Napi::Function::New<verb<request>>(env, "request");
   exports["dump"] = Napi::Function::New<verb<dump>>(env, "dump");
   exports["tun"] = Napi::Function::New<verb<tun>>(env, "tun");
+  exports["hold"] = Napi::Function::New<verb<hold>>(env, "hold");
+  exports["move"] = Napi::Function::New<verb<move>>(env, "move");
   exports["listNamespaces"] = Napi::Function::New<verb<list>>(env, "listNamespaces");
   exports["addNamespace"] = Napi::Function::New<verb<add>>(env, "addNamespace");
   exports["removeNamespace"] = Napi::Function::New<verb<remove>>(env, "removeNamespace");

@@ -26,6 +26,10 @@ class Calls {
   /// The function (facts) => Error that makes what promises are rejected with.
   void set_error_factory(Napi::Function factory);
 
+  /// The path of tuntap-helper.
+  void set_helper(std::string path) { helper_ = std::move(path); }
+  const std::string& helper() const { return helper_; }
+
   Napi::Value start(Napi::Env env, Work work);
 
  private:
@@ -38,6 +42,7 @@ class Calls {
 
   std::shared_ptr<Gate> gate_;
   Napi::FunctionReference error_factory_;
+  std::string helper_;
   size_t pending_ = 0;
 };
 

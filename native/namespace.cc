@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/file.h>
@@ -12,8 +13,6 @@
 #include <exception>
 #include <memory>
 #include <thread>
-
-#include "netlink.h"
 
 namespace tuntap {
 namespace {
@@ -87,11 +86,9 @@ void send_inside(Bytes message, const std::string& path) {
 
 void in_namespace(const NamespaceName& name, const std::function<void()>& work) {
   if (!name) return work();
-  const std::string path = path_of(*name);
   on_fresh_thread([&] {
-    {
-      const auto entry = descriptor_or_throw(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);
-      if (::setns(entry.number(), CLONE_NEWNET) < 0) throw SystemError{errno, "setns", path, {}};
+    if (::setns(open_namespace(name).number(), CLONE_NEWNET) < 0) {
+      throw SystemError{errno, "setns", path_of(*name), {}};
     }
     work();
   });
@@ -103,6 +100,20 @@ NamespaceId identify_namespace(const NamespaceName& name) {
   if (::stat(path.c_str(), &found) < 0) throw SystemError{errno, "open", path, {}};
   if (!is_mounted(path)) throw SystemError{EINVAL, "setns", path, {}};
   return {found.st_dev, found.st_ino};
+}
+
+NamespaceId identify_namespace(const Descriptor& place) {
+  struct stat found {};
+  if (::fstat(place.number(), &found) < 0) throw SystemError{errno, "fstat", {}, {}};
+  return {found.st_dev, found.st_ino};
+}
+
+Descriptor open_namespace(const NamespaceName& name) {
+  const std::string path = name ? path_of(*name) : own_namespace;
+  auto place = descriptor_or_throw(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);
+  // A file without a namespace behind it: what setns would say.
+  if (!is_mounted(path)) throw SystemError{EINVAL, "setns", path, {}};
+  return place;
 }
 
 std::vector<NamespaceEntry> list_namespaces() {
@@ -151,6 +162,18 @@ void remove_namespace(const std::string& name) {
   }
   if (errno != EINVAL) throw SystemError{errno, "umount2", path, {}};
   if (::unlink(path.c_str()) < 0) throw SystemError{errno, "unlink", path, {}};
+}
+
+std::vector<Reply> move_links(const NamespaceName& from, const NamespaceName& to,
+                              std::vector<Bytes> messages) {
+  const Descriptor target = open_namespace(to);
+  for (Bytes& message : messages) {
+    // What is no such message is sent as none, and so gets its EINVAL like any other.
+    if (!append_to_link(message, IFLA_NET_NS_FD, target.number())) message.clear();
+  }
+  std::vector<Reply> replies;
+  in_namespace(from, [&] { replies = netlink_request(std::move(messages)); });
+  return replies;
 }
 
 }  // namespace tuntap

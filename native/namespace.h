@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "system.h"
+#include "netlink.h"
 
 namespace tuntap {
 
@@ -33,6 +33,11 @@ struct NamespaceId {
 void in_namespace(const NamespaceName& name, const std::function<void()>& work);
 
 NamespaceId identify_namespace(const NamespaceName& name);
+/// Of a descriptor that leads to one.
+NamespaceId identify_namespace(const Descriptor& place);
+
+/// A descriptor that leads to the namespace.
+Descriptor open_namespace(const NamespaceName& name);
 
 std::vector<NamespaceEntry> list_namespaces();
 
@@ -40,5 +45,9 @@ std::vector<NamespaceEntry> list_namespaces();
 void add_namespace(const std::string& name, const std::optional<Bytes>& message);
 
 void remove_namespace(const std::string& name);
+
+/// Sends RTM_NEWLINK messages inside `from`, each with the attribute that moves its link to `to`.
+std::vector<Reply> move_links(const NamespaceName& from, const NamespaceName& to,
+                              std::vector<Bytes> messages);
 
 }  // namespace tuntap

@@ -241,4 +241,16 @@ bool set_link_index(Bytes& message, int32_t index) {
   return true;
 }
 
+bool append_to_link(Bytes& message, uint16_t type, int32_t value) {
+  auto header = well_formed(message) ? load<nlmsghdr>(message.data()) : nlmsghdr{};
+  if (header.nlmsg_type != RTM_NEWLINK || message.size() < NLMSG_LENGTH(sizeof(ifinfomsg))) return false;
+  const nlattr attribute{static_cast<uint16_t>(NLA_HDRLEN + sizeof value), type};
+  message.resize(NLMSG_ALIGN(message.size()));
+  append_aligned(message, reinterpret_cast<const uint8_t*>(&attribute), sizeof attribute);
+  append_aligned(message, reinterpret_cast<const uint8_t*>(&value), sizeof value);
+  header.nlmsg_len = static_cast<uint32_t>(message.size());
+  store_header(message, header);
+  return true;
+}
+
 }  // namespace tuntap

@@ -37,4 +37,7 @@ Dump netlink_dump(Bytes message, const NetlinkLimits& limits = {});
 /// Fills in ifi_index, which follows nlmsghdr and four bytes. False if the message is too short to have one.
 bool set_link_index(Bytes& message, int32_t index);
 
+/// Adds an attribute of 32 bits to an RTM_NEWLINK. False, and nothing done, if the message is none.
+bool append_to_link(Bytes& message, uint16_t type, int32_t value);
+
 }  // namespace tuntap

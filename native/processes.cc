@@ -14,8 +14,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 
+#include "keeper.h"
 #include "tun.h"
 
 #ifndef TUNGETDEVNETNS
@@ -29,6 +29,7 @@ namespace {
 constexpr unsigned tun_major = 10;
 constexpr unsigned tun_minor = 200;
 constexpr size_t command_length = 200;
+constexpr char deleted[] = " (deleted)";  // proc(5), of an executable that was replaced
 
 struct Attachment {
   std::string link;
@@ -95,6 +96,27 @@ ProcessInfo describe(pid_t pid) {
   return info;
 }
 
+/// The file name of what the process executes; empty where it may not be seen.
+std::string executable_of(const std::string& process) {
+  char buffer[4096];
+  const ssize_t size = ::readlink((process + "/exe").c_str(), buffer, sizeof buffer);
+  std::string path(buffer, std::max<ssize_t>(size, 0));
+  const size_t mark = sizeof deleted - 1;
+  if (path.size() > mark && path.compare(path.size() - mark, mark, deleted) == 0) {
+    path.resize(path.size() - mark);
+  }
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::vector<std::string> arguments_of(const std::string& process) {
+  const std::string text = read_file(process + "/cmdline");
+  std::vector<std::string> arguments;
+  for (size_t at = 0; at < text.size(); at += arguments.back().size() + 1) {
+    arguments.emplace_back(text.c_str() + at);
+  }
+  return arguments;
+}
+
 std::optional<NamespaceId> namespace_at(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) < 0) return std::nullopt;
@@ -152,28 +174,40 @@ std::vector<Holder> find_holders(const NamespaceName& name) {
   static auto* const searching = new std::mutex;
   const std::lock_guard lock(*searching);
   const NamespaceId wanted = identify_namespace(name);
-  std::vector<Holder> holders;
-  std::vector<int> descriptors;
+  struct Found {
+    pid_t pid;
+    int descriptor;
+    Attachment attachment;
+  };
+  std::vector<Found> all;
   each_number("/proc", [&](pid_t pid) {
     const std::string opened = "/proc/" + std::to_string(pid) + "/fd";
-    std::optional<ProcessInfo> process;
     each_number(opened, [&](int descriptor) {
       if (!is_tun_node(opened + "/" + std::to_string(descriptor))) return;
       if (pid == ::getpid() && is_tun_operation(descriptor)) return;
       const auto found = attachment(pid, descriptor);
-      if (!found || !(found->place == wanted)) return;
-      if (!process) process = describe(pid);
-      holders.push_back({found->link, *process, found->detached});
-      descriptors.push_back(descriptor);
+      if (found && found->place == wanted) all.push_back({pid, descriptor, *found});
     });
   });
   // A second look leaves out what was there for a moment only: another instance of this program at its work.
-  std::vector<Holder> confirmed;
-  for (size_t i = 0; i < holders.size(); ++i) {
-    if (attached_name(holders[i].process.pid, descriptors[i]) == holders[i].link)
-      confirmed.push_back(holders[i]);
+  std::vector<Holder> holders;
+  for (const Found& found : all) {
+    const Attachment& attached = found.attachment;
+    if (attached_name(found.pid, found.descriptor) != attached.link) continue;
+    // A keeper whose queue is in use is none.
+    auto lease = attached.detached ? find_keeper_lease(found.pid) : std::nullopt;
+    holders.push_back({attached.link, describe(found.pid), attached.detached, std::move(lease)});
   }
-  return confirmed;
+  return holders;
+}
+
+std::optional<std::string> find_keeper_lease(pid_t pid) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const auto arguments = arguments_of(process);
+  if (arguments.size() != 4 || arguments[1] != keep_command) return std::nullopt;
+  // Anybody may give a program this name and these arguments, so only root's word is taken.
+  if (executable_of(process) != helper_name || describe(pid).uid != 0) return std::nullopt;
+  return arguments[3];
 }
 
 std::vector<ProcessInfo> find_namespace_processes(const std::string& name) {

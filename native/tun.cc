@@ -34,33 +34,6 @@ Registry& registry() {
   return *instance;
 }
 
-/// An open /dev/net/tun, registered from before it is attached until after it is closed.
-class TunDescriptor {
- public:
-  TunDescriptor() = default;
-  explicit TunDescriptor(Descriptor descriptor) : descriptor_(std::move(descriptor)) {
-    if (!descriptor_) return;
-    const std::lock_guard lock(registry().mutex);
-    registry().descriptors.insert(number());
-  }
-  TunDescriptor(TunDescriptor&&) = default;
-  TunDescriptor& operator=(TunDescriptor&&) = default;
-  ~TunDescriptor() { close(); }
-
-  int number() const { return descriptor_.number(); }
-
-  void close() {
-    if (!descriptor_) return;
-    const int closed = number();
-    { const Descriptor closing = std::move(descriptor_); }
-    const std::lock_guard lock(registry().mutex);
-    registry().descriptors.erase(registry().descriptors.find(closed));
-  }
-
- private:
-  Descriptor descriptor_;
-};
-
 /// A longer name would be cut by the kernel, an empty one or one with % numbered: another link than asked
 /// for.
 bool valid_name(const std::string& name) {
@@ -84,7 +57,7 @@ void fail(TunResult& result, int number, const char* step) {
 }
 
 /// Opens the node and attaches to the interface, or creates it; says in `result` what failed.
-TunDescriptor attach(const TunOperation& operation, const Descriptor& socket, TunResult& result) {
+TunDescriptor open_queue(const TunOperation& operation, const Descriptor& socket, TunResult& result) {
   const bool create = operation.kind == TunOperation::Kind::create;
   TunDescriptor tun;
   if (!valid_name(operation.name)) {
@@ -106,8 +79,10 @@ TunDescriptor attach(const TunOperation& operation, const Descriptor& socket, Tu
   unsigned features = 0;
   if (::ioctl(tun.number(), TUNGETFEATURES, &features) < 0) features = 0;
   int flags = operation.flags & ~(IFF_TUN_EXCL | IFF_NO_CARRIER);
-  if (create) flags |= IFF_TUN_EXCL;                       // never a link that exists
-  if (features & IFF_NO_CARRIER) flags |= IFF_NO_CARRIER;  // nobody is to see the link come and go
+  if (create) flags |= IFF_TUN_EXCL;  // never a link that exists
+  // Nobody is to see the link come and go; but the queue that a keeper puts aside gives it its carrier for
+  // good.
+  if ((features & IFF_NO_CARRIER) && operation.kind != TunOperation::Kind::keep) flags |= IFF_NO_CARRIER;
   request.ifr_flags = static_cast<short>(flags);
   if (::ioctl(tun.number(), TUNSETIFF, &request) < 0) {
     fail(result, errno, "TUNSETIFF");
@@ -159,6 +134,20 @@ void settle(const TunOperation& operation, int tun, TunResult& result) {
 
 }  // namespace
 
+TunDescriptor::TunDescriptor(Descriptor descriptor) : descriptor_(std::move(descriptor)) {
+  if (!descriptor_) return;
+  const std::lock_guard lock(registry().mutex);
+  registry().descriptors.insert(number());
+}
+
+void TunDescriptor::close() {
+  if (!descriptor_) return;
+  const int closed = number();
+  { const Descriptor closing = std::move(descriptor_); }
+  const std::lock_guard lock(registry().mutex);
+  registry().descriptors.erase(registry().descriptors.find(closed));
+}
+
 std::vector<TunResult> run_tun_operations(const std::vector<TunOperation>& operations) {
   std::vector<TunResult> results(operations.size());
   const auto socket = descriptor_or_throw(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
@@ -168,7 +157,7 @@ std::vector<TunResult> run_tun_operations(const std::vector<TunOperation>& opera
     TunResult* const outcome = &results[first];
     std::vector<TunDescriptor> tuns(count);
     for (size_t i = 0; i < count; ++i) {
-      tuns[i] = attach(chunk[i], socket, outcome[i]);
+      tuns[i] = open_queue(chunk[i], socket, outcome[i]);
       if (outcome[i].number != 0) tuns[i].close();
     }
     send_messages(chunk, outcome, count);
@@ -179,6 +168,33 @@ std::vector<TunResult> run_tun_operations(const std::vector<TunOperation>& opera
     }
   }
   return results;
+}
+
+TunDescriptor open_idle_queue(const std::string& name, int ifindex, int flags, TunResult& result) {
+  // A single-queue link has no queue to spare, so it is not even touched.
+  if (!(flags & IFF_MULTI_QUEUE)) {
+    fail(result, EINVAL, "TUNSETIFF");
+    return {};
+  }
+  TunOperation operation{};
+  operation.kind = TunOperation::Kind::keep;
+  operation.name = name;
+  operation.ifindex = ifindex;
+  operation.flags = flags;
+  const auto socket = descriptor_or_throw(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  TunDescriptor queue = open_queue(operation, socket, result);
+  if (result.number != 0) return {};
+  ifreq request{};
+  request.ifr_flags = IFF_DETACH_QUEUE;
+  if (::ioctl(queue.number(), TUNSETQUEUE, &request) == 0) return queue;
+  fail(result, errno, "TUNSETQUEUE");
+  return {};
+}
+
+int find_link_index(const std::string& name) {
+  if (!valid_name(name)) return 0;
+  const auto socket = descriptor_or_throw(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  return link_index(socket, named(name));
 }
 
 bool is_tun_operation(int descriptor) {

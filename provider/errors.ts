@@ -113,6 +113,12 @@ export const errorTable = {
     remedy:
       "Run `npm run build` in the package (it needs g++ and make), or install a package that carries it.",
   },
+  HELPER_MISSING: {
+    meaning:
+      'The program `tuntap-helper`, which keeps interfaces with `persistence: "process"`, was not found beside the addon or could not be started.',
+    remedy:
+      "Run `npm run build` in the package (it needs g++ and make), or install a package that carries it.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorTable;

@@ -62,6 +62,7 @@ uint32_t u32(const uint8_t* from) {
 Link read_link(const uint8_t* message, size_t length, std::string& name) {
   Link link;
   link.index = static_cast<int>(u32(message + NLMSG_HDRLEN + 4));
+  link.flags = u32(message + NLMSG_HDRLEN + offsetof(ifinfomsg, ifi_flags));
   each_attribute(
       message + NLMSG_LENGTH(sizeof(ifinfomsg)), message + length, [&](auto type, auto payload, auto size) {
         if (type == IFLA_IFNAME) name = reinterpret_cast<const char*>(payload);
@@ -79,6 +80,7 @@ Link read_link(const uint8_t* message, size_t length, std::string& name) {
             if (field == IFLA_TUN_OWNER) link.owner = u32(value);
             if (field == IFLA_TUN_GROUP) link.group = u32(value);
             if (field == IFLA_TUN_PERSIST) link.persist = *value != 0;
+            if (field == IFLA_TUN_PI) link.pi = *value != 0;
           });
         });
       });
@@ -111,6 +113,21 @@ Bytes set_mtu(const std::string& name, uint32_t mtu) {
   append(message, IFLA_MTU, &mtu, sizeof mtu);
   return message;
 }
+
+Bytes set_up(int index) {
+  Bytes message = touch_link(index);
+  const uint32_t flags[] = {IFF_UP, IFF_UP};  // and which of them are meant
+  std::memcpy(&message[NLMSG_HDRLEN + offsetof(ifinfomsg, ifi_flags)], flags, sizeof flags);
+  return message;
+}
+
+Bytes rename_link(int index, const std::string& name) {
+  Bytes message = touch_link(index);
+  append(message, IFLA_IFNAME, name);
+  return message;
+}
+
+Bytes touch_link(int index) { return link_message(RTM_NEWLINK, 0, index); }
 
 Bytes delete_link(int index) { return link_message(RTM_DELLINK, 0, index); }
 

@@ -9,7 +9,7 @@ const packageName = "pulumi-tuntap";
 
 /** The addon's face: the port itself, and the way it learns to make errors. */
 interface Addon extends Kernel {
-  initialize(makeError: (failure: SystemFailure) => Error): void;
+  initialize(makeError: (failure: SystemFailure) => Error, helper: string): void;
 }
 
 function makeError(failure: SystemFailure): TuntapError {
@@ -24,6 +24,7 @@ function makeError(failure: SystemFailure): TuntapError {
 
 function describe(code: ErrorCode, { operation, path }: SystemFailure): string {
   if (code === "NAMESPACE_MISSING") return `There is no network namespace ${path}.`;
+  if (code === "HELPER_MISSING") return `The program ${path} is not there or cannot be executed.`;
   if (code === "INVALID_INPUT") return `"${path}" is no valid ${operation}.`;
   return path ? `${operation} of ${path} failed.` : `${operation} failed.`;
 }
@@ -44,12 +45,17 @@ export function loadAddon(roots: readonly string[] = packageRoots(__dirname)): K
   }
   try {
     const addon: Addon = createRequire(__filename)(found);
-    addon.initialize(makeError);
+    addon.initialize(makeError, helperBeside(found));
     return addon;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TuntapError("ADDON_MISSING", { message: `${found} could not be loaded: ${reason}.`, cause });
   }
+}
+
+/** The program that stays behind for `hold`; it is looked for only when one is asked for. */
+function helperBeside(addon: string): string {
+  return join(dirname(addon), "tuntap-helper");
 }
 
 /** Folders above with a package.json of this package: this file runs from the source tree and from `dist/`. */

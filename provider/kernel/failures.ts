@@ -31,6 +31,7 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
     // A file without a namespace behind it.
     if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
   }
+  if (operation === "posix_spawn") return "HELPER_MISSING";
   if (operation === "namespace name" || operation === "sysctl name") return "INVALID_INPUT";
   return codes[number] ?? "KERNEL_REFUSED";
 }
@@ -40,4 +41,5 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   [errno.EACCES]: "PERMISSION_DENIED",
   [errno.ENOBUFS]: "RECEIVE_OVERFLOW",
   [errno.ENOMEM]: "OUT_OF_MEMORY",
+  [errno.ENOSYS]: "NOT_SUPPORTED",
 };

@@ -1,0 +1,177 @@
+#include "hold.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "keeper.h"
+#include "processes.h"
+#include "tun.h"
+
+namespace tuntap {
+namespace {
+
+constexpr int lock_milliseconds = 2000;
+constexpr int end_milliseconds = 5000;
+constexpr size_t lease_length = 127;  // ALTIFNAMSIZ - 1, linux/if.h
+
+using Keepers = std::vector<Holder>;
+
+/// One instance of this program at a time looks for keepers of a namespace and starts what is missing.
+/// Anybody may take this lock, so it is not waited for long: without it a link gets two keepers at worst, and
+/// both end.
+void lock_namespace(const Descriptor& place) {
+  for (int waited = 0; waited < lock_milliseconds; waited += 10) {
+    if (::flock(place.number(), LOCK_EX | LOCK_NB) == 0) return;
+    ::poll(nullptr, 0, 10);
+  }
+}
+
+Keepers find_keepers(const NamespaceName& place) {
+  Keepers keepers = find_holders(place);
+  keepers.erase(std::remove_if(keepers.begin(), keepers.end(), [](auto& holder) { return !holder.lease; }),
+                keepers.end());
+  return keepers;
+}
+
+Keepers::const_iterator keeper_of(const std::string& link, const Keepers& keepers) {
+  return std::find_if(keepers.begin(), keepers.end(), [&](auto& keeper) { return keeper.link == link; });
+}
+
+/// A keeper is found again through a copy of its descriptor, so where that cannot be had none is started.
+void require_copies() {
+#ifdef SYS_pidfd_getfd
+  if (::syscall(SYS_pidfd_getfd, -1, -1, 0) < 0 && errno == EBADF) return;
+#else
+  errno = ENOSYS;
+#endif
+  throw SystemError{errno, "pidfd_getfd", {}, {}};
+}
+
+HoldResult read_report(const Descriptor& pipe) {
+  KeeperReport report;
+  ssize_t size;
+  do {
+    size = ::read(pipe.number(), &report, sizeof report);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0) return {errno, "read", 0};
+  if (size != sizeof report) return {EPIPE, "read", 0};  // it ended without a word
+  if (report.number != 0) return {report.number, keep_command, 0};
+  return {0, {}, report.pid};
+}
+
+HoldResult start_keeper(const TunDescriptor& queue, const HoldOperation& operation,
+                        const std::string& helper) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2", 0};
+  const Descriptor reading(ends[0]);
+  Descriptor writing(ends[1]);
+  std::string texts[] = {helper_name, keep_command, operation.name, operation.lease};
+  char* const arguments[] = {texts[0].data(), texts[1].data(), texts[2].data(), texts[3].data(), nullptr};
+  char* const environment[] = {nullptr};  // it may hold secrets, and the keeper lives long
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, writing.number(), keeper_report);
+  ::posix_spawn_file_actions_adddup2(&actions, queue.number(), keeper_queue);
+  pid_t child = 0;
+  const int error = ::posix_spawn(&child, helper.c_str(), &actions, nullptr, arguments, environment);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return {error, "posix_spawn", 0};
+  { const Descriptor closing = std::move(writing); }
+  const HoldResult result = read_report(reading);
+  // It leaves the keeper behind and ends.
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return result;
+}
+
+HoldResult start(const NamespaceName& place, const HoldOperation& operation, const std::string& helper,
+                 Keepers& keepers) {
+  const std::string& lease = operation.lease;
+  if (lease.empty() || lease.size() > lease_length || has_nul(lease)) return {EINVAL, "lease", 0};
+  const auto found = keeper_of(operation.name, keepers);
+  TunResult attached;
+  TunDescriptor queue;
+  in_namespace(place, [&] {
+    if (find_link_index(operation.name) != operation.ifindex) {
+      attached.number = ENODEV;
+      attached.step = "TUNSETIFF";
+    } else if (found == keepers.end()) {
+      queue = open_idle_queue(operation.name, operation.ifindex, operation.flags, attached);
+    }
+  });
+  if (attached.number != 0) return {attached.number, attached.step, 0};
+  if (found != keepers.end()) return {0, {}, found->process.pid};
+  HoldResult result = start_keeper(queue, operation, helper);
+  if (result.number == 0) {
+    Holder keeper;
+    keeper.link = operation.name;
+    keeper.process.pid = result.pid;
+    keepers.push_back(std::move(keeper));
+  }
+  return result;
+}
+
+HoldResult end_keeper(pid_t pid) {
+#if defined(SYS_pidfd_open) && defined(SYS_pidfd_send_signal)
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return {errno == ESRCH ? 0 : errno, "pidfd_open", 0};
+  // The descriptor stays with its process: should the number be another's by now, nobody is signalled.
+  if (!find_keeper_lease(pid)) return {};
+  if (::syscall(SYS_pidfd_send_signal, process.number(), SIGTERM, nullptr, 0) < 0) {
+    return {errno == ESRCH ? 0 : errno, "pidfd_send_signal", 0};
+  }
+  pollfd watched{process.number(), POLLIN, 0};
+  if (::poll(&watched, 1, end_milliseconds) != 1) return {ETIMEDOUT, "poll", 0};
+  return {0, {}, pid};
+#else
+  (void)pid;
+  return {ENOSYS, "pidfd_open", 0};
+#endif
+}
+
+HoldResult end(const NamespaceName& place, const HoldOperation& operation, Keepers& keepers) {
+  int index = 0;
+  in_namespace(place, [&] { index = find_link_index(operation.name); });
+  if (index == 0 || index != operation.ifindex) return {ENODEV, "SIOCGIFINDEX", 0};
+  HoldResult result;
+  for (auto found = keeper_of(operation.name, keepers); found != keepers.end();
+       found = keeper_of(operation.name, keepers)) {
+    const HoldResult ended = end_keeper(found->process.pid);
+    if (ended.number != 0) return ended;
+    if (ended.pid != 0) result.pid = ended.pid;
+    keepers.erase(found);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<HoldResult> run_hold_operations(const NamespaceName& place,
+                                            const std::vector<HoldOperation>& operations,
+                                            const std::string& helper) {
+  // Only root finds the keepers of all, and only root's are believed (processes.h).
+  if (::geteuid() != 0) throw SystemError{EPERM, "hold", {}, {}};
+  const Descriptor locked = open_namespace(place);
+  require_copies();
+  const bool starts = std::any_of(operations.begin(), operations.end(), [](auto& operation) {
+    return operation.kind == HoldOperation::Kind::start;
+  });
+  if (starts && ::access(helper.c_str(), X_OK) < 0) throw SystemError{errno, "posix_spawn", helper, {}};
+  lock_namespace(locked);
+  Keepers keepers = find_keepers(place);
+  std::vector<HoldResult> results;
+  for (const HoldOperation& operation : operations) {
+    results.push_back(operation.kind == HoldOperation::Kind::start ? start(place, operation, helper, keepers)
+                                                                   : end(place, operation, keepers));
+  }
+  return results;
+}
+
+}  // namespace tuntap

@@ -1,0 +1,168 @@
+#include "keeper.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "namespace.h"
+#include "tun.h"
+
+#ifndef TUNGETDEVNETNS
+#define TUNGETDEVNETNS _IO('T', 227)  // linux/if_tun.h
+#endif
+#ifndef SIOCGSKNS
+#define SIOCGSKNS 0x894C  // linux/sockios.h
+#endif
+
+namespace tuntap {
+namespace {
+
+constexpr int retry_milliseconds = 1000;
+
+bool ask_link(ifreq& link) { return ::ioctl(keeper_queue, TUNGETIFF, &link) == 0; }
+
+std::string name_of(const ifreq& link) {
+  return std::string(link.ifr_name, strnlen(link.ifr_name, IFNAMSIZ));
+}
+
+/// The namespace that the queue was opened in. The kernel keeps it alive for that, wherever the link is now.
+NamespaceId opened_in() {
+  return identify_namespace(descriptor_or_throw(::ioctl(keeper_queue, SIOCGSKNS), "SIOCGSKNS"));
+}
+
+Descriptor link_namespace() {
+  return descriptor_or_throw(::ioctl(keeper_queue, TUNGETDEVNETNS), "TUNGETDEVNETNS");
+}
+
+NamespaceName find_name(const NamespaceId& place) {
+  for (const NamespaceEntry& entry : list_namespaces()) {
+    if (entry.mounted && entry.inode == place.inode) return entry.name;
+  }
+  return std::nullopt;
+}
+
+bool leads_to(const std::string& name, const NamespaceId& place) {
+  try {
+    return identify_namespace(name) == place;
+  } catch (const SystemError&) {
+    return false;
+  }
+}
+
+/// Opens the queue anew where the link is now, so that the namespace it came from can end.
+bool follow(const Descriptor& home) {
+  const Descriptor place = link_namespace();
+  ifreq link{};
+  if (!ask_link(link) || ::setns(place.number(), CLONE_NEWNET) < 0) return false;
+  const std::string name = name_of(link);
+  TunResult result;
+  const TunDescriptor queue =
+      open_idle_queue(name, find_link_index(name), link.ifr_flags & ~IFF_DETACH_QUEUE, result);
+  if (::setns(home.number(), CLONE_NEWNET) < 0) return false;
+  // Renamed meanwhile, the name may have led to another link.
+  if (result.number != 0 || !ask_link(link) || name_of(link) != name) return false;
+  return ::dup3(queue.number(), keeper_queue, O_CLOEXEC) == keeper_queue;
+}
+
+/// Returns when the link is gone, or when nothing but its keeper keeps its namespace.
+void stay() {
+  const Descriptor home = open_namespace(std::nullopt);
+  // Tells by POLLPRI of every change of the mounts, so also when a namespace loses its name. Inotify would
+  // do, but root may have 128 instances of it, and one namespace may have a thousand keepers.
+  const auto mounts = descriptor_or_throw(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), "open");
+  NamespaceId place = opened_in();
+  NamespaceName name = find_name(place);
+  bool lost = false;
+  for (;;) {
+    // A queue that is put aside has nothing to read, but the kernel wakes readers alone when the link goes.
+    pollfd watched[] = {{keeper_queue, POLLIN, 0}, {name ? mounts.number() : -1, POLLPRI, 0}};
+    ::poll(watched, 2, lost ? retry_milliseconds : -1);
+    if (watched[0].revents != 0) {
+      ifreq link{};
+      if (!ask_link(link)) return;
+      ::poll(nullptr, 0, 10);  // the kernel is still at it
+      continue;
+    }
+    if (!lost && (!name || leads_to(*name, place))) continue;
+    name = find_name(place);
+    if (name) continue;
+    if (identify_namespace(link_namespace()) == place) return;
+    lost = !follow(home);
+    if (lost) continue;
+    place = opened_in();
+    name = find_name(place);
+  }
+}
+
+/// Descriptors that the starter's own starter left open: a pipe kept here would never end for its reader.
+void close_others() {
+  constexpr unsigned first = keeper_queue + 1;
+#ifdef SYS_close_range
+  if (::syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+#endif
+  for (long number = ::sysconf(_SC_OPEN_MAX) - 1; number >= first; --number)
+    ::close(static_cast<int>(number));
+}
+
+/// A session without a terminal, and nothing of the starter's but the two descriptors.
+void leave_starter() {
+  ::setsid();
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (::chdir("/") < 0) return;  // there is always one
+}
+
+/// Standard input, output and error; not before the report.
+void close_standard() {
+  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (int number = 0; number < keeper_queue; ++number) {
+    if (null)
+      ::dup2(null.number(), number);
+    else
+      ::close(number);
+  }
+}
+
+int report(int number, pid_t pid) {
+  const KeeperReport bytes{number, pid};
+  // Where the starter has ended meanwhile, the link is kept all the same: it carries its lease.
+  const ssize_t size = ::write(keeper_report, &bytes, sizeof bytes);
+  return number == 0 && size == sizeof bytes ? 0 : 1;
+}
+
+}  // namespace
+
+int keep(int count, char**) {
+  if (count != 2) return 2;
+  ifreq link{};
+  if (!ask_link(link)) return report(errno, 0);
+  if (!(link.ifr_flags & IFF_DETACH_QUEUE)) return report(EINVAL, 0);
+  // The starter waits for this process, so that none is left for it to wait for.
+  const pid_t child = ::fork();
+  if (child < 0) return report(errno, 0);
+  if (child > 0) return 0;
+  leave_starter();
+  close_others();
+  report(0, ::getpid());
+  close_standard();
+  try {
+    stay();
+    return 0;
+  } catch (const SystemError&) {
+    return 1;
+  }
+}
+
+}  // namespace tuntap
