@@ -70,6 +70,7 @@ test("mode, accounts by name, addresses, mtu, state, carrier, queues, persistenc
     alias: null,
     leases: [{ lease: witness.altnames?.[0], uid: 65534, user: "nobody" }],
     holders: [],
+    keeper: null,
   });
   expect(owned).toMatchObject({
     mode: "tun",

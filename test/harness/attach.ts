@@ -16,6 +16,8 @@ interface How {
   uid?: number;
   /** It keeps its queue without using it. */
   detach?: boolean;
+  /** It sets or clears the persist flag. */
+  persist?: boolean;
 }
 
 /**
@@ -33,7 +35,11 @@ export async function attached(
 }
 
 /** What such a process does, in Python: prints `attached … end` or `refused … end`. */
-export function attachScript(name: string, flags: Flag[], { mode = "tap", uid, detach }: How = {}): string {
+export function attachScript(
+  name: string,
+  flags: Flag[],
+  { mode = "tap", uid, detach, persist }: How = {},
+): string {
   const bits = flags.reduce((sum, flag) => sum | flagBits[flag], mode === "tun" ? 1 : 2);
   const all = bits | (flags.includes("packetInformation") ? 0 : 0x1000);
   return [
@@ -43,6 +49,7 @@ export function attachScript(name: string, flags: Flag[], { mode = "tap", uid, d
     "try:",
     `  fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22s', b'${name}', ${all}, b''))`,
     ...(detach ? ["  fcntl.ioctl(fd, 0x400454d9, struct.pack('16sH22s', b'', 0x0400, b''))"] : []),
+    ...(persist === undefined ? [] : [`  fcntl.ioctl(fd, 0x400454cb, ${persist ? 1 : 0})`]),
     "except OSError as error:",
     "  print('refused:', error.strerror, 'end', flush=True)",
     "  sys.exit(1)",

@@ -56,12 +56,10 @@ describe('persistence "process"', () => {
   test("consumers come and go", async () => {
     await program.declare(kind, "dev0", kept());
     const consumer = await attached(lab, "dev0", { flags: ["multiQueue"] });
-    await expect(program.remove("dev0")).rejects.toMatchObject({
-      code: "LINK_BUSY",
-      message: expect.stringMatching(
-        new RegExp(`held by pid ${consumer.pid} \\(python3 [^)]*\\)[^,]*$`, "m"),
-      ),
-    });
+    const refused = await program.remove("dev0").catch((error) => error);
+    expect(refused).toMatchObject({ code: "LINK_BUSY" });
+    expect(refused.message).toContain(`held by pid ${consumer.pid} `);
+    expect(refused.message).not.toContain("tuntap-helper");
     await consumer.end();
     expect((await lab.mustHave("dev0")).flags).toContain("LOWER_UP");
     expect((await program.newRun().declare(kind, "dev0", kept())).operation).toBe("same");
@@ -108,7 +106,7 @@ describe('persistence "process"', () => {
 
   test("a persist flag set by hand is drift, and cleared", async () => {
     await program.declare(kind, "dev0", kept());
-    await lab.exec("ip", "tuntap", "add", "dev", "dev0", "mode", "tap", "multi_queue");
+    await (await attached(lab, "dev0", { flags: ["multiQueue"], persist: true })).end();
     expect(await persistent()).toBe(true);
     const plan = await program.newRun().plan(kind, "dev0", kept());
     expect(messages(plan)).toMatch(/persistence: runtime, and kept by a process too on the host, process/);
@@ -131,7 +129,7 @@ describe('persistence "process"', () => {
 });
 
 test("an unprivileged process that looks like a keeper is a consumer", async () => {
-  const { outputs } = await program.declare(kind, "dev0", { ...byFlag(), owner: 65534 });
+  const { outputs } = await program.declare(kind, "dev0", { ...byFlag(), owner: 65534, group: undefined });
   const folder = mkdtempSync(join(tmpdir(), "tuntap-"));
   try {
     chmodSync(folder, 0o755);
@@ -139,7 +137,7 @@ test("an unprivileged process that looks like a keeper is a consumer", async () 
     copyFileSync(realpathSync("/usr/bin/python3"), join(folder, "tuntap-helper"));
     chmodSync(join(folder, "tuntap-helper"), 0o755);
     writeFileSync(join(folder, "hold"), attachScript("dev0", ["multiQueue"], { uid: 65534, detach: true }));
-    const line = `cd '${folder}' && exec ./tuntap-helper hold dev0 ${outputs.__lease}`;
+    const line = `cd '${folder}' && PYTHONHOME=/usr exec ./tuntap-helper hold dev0 ${outputs.__lease}`;
     const pretender = await lab.start("attached", "sh", "-c", line);
     expect(readlinkSync(`/proc/${pretender.pid}/exe`)).toBe(join(folder, "tuntap-helper"));
     await expect(program.remove("dev0")).rejects.toMatchObject({ code: "LINK_BUSY" });
