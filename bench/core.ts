@@ -1,0 +1,76 @@
+/**
+ * Our core without the engine, in a process of its own as in a real run: `core PHASE NAMESPACE COUNT STATE`. It prints
+ * the milliseconds that the phase took, without the start of the process and the loading of modules. What one phase
+ * leaves for the next is in the file STATE.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { Claims } from "../provider/claims";
+import { Host } from "../provider/host/host";
+import { openKernel } from "../provider/kernel/open";
+import { kinds } from "../provider/kinds";
+import type { Kind } from "../provider/kinds/kind";
+import { Reconciler } from "../provider/reconcile";
+import type { Outputs, Wanted } from "../provider/request";
+import { addressOf, owner } from "./taps";
+
+type State = Record<string, Outputs>;
+
+const kind = kinds.TunInterface as Kind;
+const [phase = "", namespace = "", count = "", file = ""] = process.argv.slice(2);
+const names = Array.from({ length: Number(count) }, (_, number) => `tap${number}`);
+
+function wantedOf(name: string, number: number): Wanted {
+  const urn = `urn:pulumi:dev::bench::pulumi-nodejs:dynamic/tuntap:TunInterface::${name}`;
+  const inputs = { owner, address: addressOf(number), namespace };
+  return { identity: { urn, instance: "bench", secrets: [] }, inputs, unknown: new Set() };
+}
+
+/** As the engine asks: every resource is checked, and what the check filled in goes on. */
+async function checked(reconciler: Reconciler, wanted: Wanted, isNew: boolean): Promise<Wanted> {
+  const { inputs, problems } = await reconciler.check(kind, wanted, isNew);
+  if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("\n"));
+  return { ...wanted, inputs };
+}
+
+async function create(reconciler: Reconciler): Promise<State> {
+  const made = names.map(async (name, number) => {
+    const wanted = await checked(reconciler, wantedOf(name, number), true);
+    return [name, (await reconciler.create(kind, wanted)).outputs] as const;
+  });
+  return Object.fromEntries(await Promise.all(made));
+}
+
+async function diff(reconciler: Reconciler, state: State): Promise<State> {
+  const compared = names.map(async (name, number) => {
+    const recorded = state[name] as Outputs;
+    const wanted = await checked(reconciler, wantedOf(name, number), false);
+    const { changes, notices } = await reconciler.diff(kind, wanted, recorded);
+    if (changes || notices.length > 0) throw new Error(`${name} differs: ${JSON.stringify(notices)}`);
+  });
+  await Promise.all(compared);
+  return state;
+}
+
+async function remove(reconciler: Reconciler, state: State): Promise<State> {
+  await Promise.all(names.map((name) => reconciler.remove(kind, state[name] as Outputs)));
+  return {};
+}
+
+const phases: Record<string, (reconciler: Reconciler, state: State) => Promise<State>> = {
+  create,
+  diff,
+  remove,
+};
+
+async function main(): Promise<void> {
+  const work = phases[phase];
+  if (!work) throw new Error(`no phase ${phase}`);
+  const recorded = phase === "create" ? {} : (JSON.parse(readFileSync(file, "utf8")) as State);
+  const began = performance.now();
+  const state = await work(new Reconciler(new Host(openKernel()), new Claims()), recorded);
+  const milliseconds = performance.now() - began;
+  writeFileSync(file, JSON.stringify(state));
+  process.stdout.write(`${milliseconds.toFixed(3)}\n`);
+}
+
+void main();
