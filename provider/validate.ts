@@ -1,58 +1,8 @@
-import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
+import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
+import { formats, numberFormats } from "./formats";
 import type { InputSchema, Inputs, Kind, Problem } from "./kinds/kind";
-import {
-  broadcastProblem,
-  cidrProblem,
-  ipv4Problem,
-  netmaskProblem,
-  peerProblem,
-} from "./kinds/parts/address-checks";
-import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
-import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
-
-/** Checkers by format name; each says why a text is not of the format. */
-const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
-  "link-name": linkNameProblem,
-  "namespace-name": namespaceNameProblem,
-  ipv4: ipv4Problem,
-  "ipv4-peer": peerProblem,
-  "ipv4-broadcast": broadcastProblem,
-  netmask: netmaskProblem,
-  cidr: cidrProblem,
-  mac: macProblem,
-  alias: aliasProblem,
-};
-
-/** What the schema of an input does not say by itself: a netmask as a number has a range of its own. */
-const numberFormats: Readonly<Record<string, (value: number) => string | undefined>> = {
-  netmask: netmaskProblem,
-};
-
-const ajv = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  allowUnionTypes: true,
-  strict: true,
-  verbose: true,
-});
-ajv.addVocabulary(["change", "observed"]);
-for (const [name, problem] of Object.entries(formats)) {
-  ajv.addFormat(name, { type: "string", validate: (text: string) => problem(text) === undefined });
-}
-
-const validators = new WeakMap<Kind, ValidateFunction>();
-
-/** JSON Schema (draft-07) of all inputs of a kind. */
-export function inputSchema(kind: Kind): Record<string, unknown> {
-  const properties = Object.entries(kind.inputs).map(([name, { required, ...schema }]) => [name, schema]);
-  return {
-    type: "object",
-    properties: Object.fromEntries(properties),
-    required: Object.keys(kind.inputs).filter((name) => kind.inputs[name]?.required),
-    additionalProperties: false,
-  };
-}
+import { validators } from "./validators";
 
 /**
  * Checks inputs against their schema and the kind's rules, all at once, and fills in defaults.
@@ -65,15 +15,14 @@ export function validate(
   unknown: ReadonlySet<string>,
 ): { inputs: Record<string, unknown>; problems: Problem[] } {
   const inputs: Record<string, unknown> = { ...values };
-  let validator = validators.get(kind);
-  if (!validator) {
-    validator = ajv.compile(inputSchema(kind));
-    validators.set(kind, validator);
-  }
+  const validator = validators[kind.name]!;
   validator(inputs);
   for (const name of unknown) delete inputs[name];
-  const errors = (validator.errors ?? []).filter((error) => !unknown.has(missingProperty(error) ?? ""));
-  const problems = merged(errors.map((error) => explain(kind, error)));
+  const problems = merged((validator.errors ?? []).map((error) => explain(kind, error)));
+  for (const [name, { required }] of Object.entries(kind.inputs)) {
+    if (required && inputs[name] === undefined && !unknown.has(name))
+      problems.push({ property: name, message: `${name} is required; give it` });
+  }
   for (const [name, schema] of Object.entries(kind.inputs)) {
     const value = inputs[name];
     const problem = typeof value === "number" ? numberFormats[schema.format ?? ""]?.(value) : undefined;
@@ -89,14 +38,8 @@ export function validate(
   return { inputs, problems: [...problems, ...ruled] };
 }
 
-function missingProperty(error: ErrorObject): string | undefined {
-  return error.keyword === "required" ? (error.params.missingProperty as string) : undefined;
-}
-
 function explain(kind: Kind, error: ErrorObject): Problem {
   const [, property = "", index] = error.instancePath.split("/");
-  const missing = missingProperty(error);
-  if (missing !== undefined) return { property: missing, message: `${missing} is required; give it` };
   if (error.keyword === "additionalProperties") {
     return explainUnknown(kind, String(error.params.additionalProperty));
   }

@@ -31,6 +31,8 @@ const floors: readonly (readonly Room[])[] = [
     ),
   ],
   [files("provider/validate"), files("provider/claims")],
+  [folder("provider/validators")],
+  [files("provider/formats")],
   [folder("provider/kinds")],
   [folder("provider/host")],
   [folder("provider/netlink"), folder("provider/kernel")],

@@ -1,0 +1,32 @@
+import {
+  broadcastProblem,
+  cidrProblem,
+  ipv4Problem,
+  netmaskProblem,
+  peerProblem,
+} from "./kinds/parts/address-checks";
+import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
+import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+
+/** Checkers by format name; each says why a text is not of the format. */
+export const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
+  "link-name": linkNameProblem,
+  "namespace-name": namespaceNameProblem,
+  ipv4: ipv4Problem,
+  "ipv4-peer": peerProblem,
+  "ipv4-broadcast": broadcastProblem,
+  netmask: netmaskProblem,
+  cidr: cidrProblem,
+  mac: macProblem,
+  alias: aliasProblem,
+};
+
+/** What the schema of an input does not say by itself: a netmask as a number has a range of its own. */
+export const numberFormats: Readonly<Record<string, (value: number) => string | undefined>> = {
+  netmask: netmaskProblem,
+};
+
+/** Whether a text is of a format; what the generated validators call. */
+export const accepts: Readonly<Record<string, (text: string) => boolean>> = Object.fromEntries(
+  Object.entries(formats).map(([name, problem]) => [name, (text: string) => problem(text) === undefined]),
+);
