@@ -11,6 +11,8 @@ import type { Terminal } from "./terminal";
 export interface AutomationCopy {
   api: typeof Automation;
   file: string;
+  /** Loads what it needs to serialise a program's providers, and what it therefore would load on first use. */
+  loadCompiler(): void;
 }
 
 type Step = [source: Engine["source"], search: (terminal: Terminal) => Search | Promise<Search>];
@@ -48,9 +50,15 @@ export async function findEngine(terminal: Terminal): Promise<Engine> {
 /**
  * The engine as the Automation API wants it, without asking for a version that is already known, and without the
  * three more engine processes in which it reads outputs and history after each update: the events told them.
+ * @param meanwhile done once, as soon as the first engine process has been started.
  */
-export function asCommand(automation: AutomationCopy, engine: Engine): Automation.PulumiCommand {
+export function asCommand(
+  automation: AutomationCopy,
+  engine: Engine,
+  meanwhile: () => void = () => {},
+): Automation.PulumiCommand {
   const { SemVer } = createRequire(automation.file)("semver") as { SemVer: new (version: string) => unknown };
+  let started = false;
   // Internal to the API, so not in its types; where a version has no such method, ours is not called either.
   const prototype = automation.api.PulumiCommand.prototype as Automation.PulumiCommand & { run: Run };
   return Object.assign(Object.create(prototype), {
@@ -58,8 +66,10 @@ export function asCommand(automation: AutomationCopy, engine: Engine): Automatio
     version: new SemVer(engine.version),
     run(this: Automation.PulumiCommand, args: string[], ...rest: unknown[]) {
       const stdout = unread[args.slice(0, 2).join(" ")];
-      if (stdout === undefined) return prototype.run.call(this, args, ...rest);
-      return Promise.resolve({ stdout, stderr: "", code: 0 });
+      if (stdout !== undefined) return Promise.resolve({ stdout, stderr: "", code: 0 });
+      if (!started) setImmediate(meanwhile);
+      started = true;
+      return prototype.run.call(this, args, ...rest);
     },
   });
 }

@@ -15,7 +15,7 @@ export interface ProgramError {
 }
 
 const ownFolder = __dirname + sep;
-let typescriptReady = false;
+let typescriptReady: Promise<void> | undefined;
 let generation = 0;
 let baseline: Set<string> | undefined;
 
@@ -51,11 +51,12 @@ async function load(entry: Entry): Promise<unknown> {
   return entry.module === "esm" ? await loadEsm(entry.file) : loadCommonJs(entry.file);
 }
 
-async function prepareTypeScript(): Promise<void> {
-  if (typescriptReady) return;
-  const tsx = await import("tsx/cjs/api");
-  tsx.register();
-  typescriptReady = true;
+/** Makes `require` understand TypeScript; done before a program is loaded, or earlier when there is time. */
+export function prepareTypeScript(): Promise<void> {
+  typescriptReady ??= import("tsx/cjs/api").then((tsx) => {
+    tsx.register();
+  });
+  return typescriptReady;
 }
 
 function loadCommonJs(file: string): unknown {

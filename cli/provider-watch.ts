@@ -1,5 +1,6 @@
 /**
- * Preloaded into the processes that the engine starts (NODE_OPTIONS). The dynamic provider outlives an engine that is
+ * Preloaded into the processes that the engine starts (NODE_OPTIONS). The dynamic provider serialises no functions, so
+ * it starts without what only that needs. And it outlives an engine that is
  * killed, and before its first call no code of ours is in it to notice; so it watches its engine from the first moment.
  */
 import { readFileSync } from "node:fs";
@@ -16,7 +17,10 @@ function parentOf(pid: number): string | undefined {
   }
 }
 
-if (process.argv[1]?.includes("dynamic-provider")) {
+const program = process.argv[1];
+if (program?.includes("dynamic-provider")) {
+  const { deferHeavyModules } = require("./defer") as typeof import("./defer");
+  deferHeavyModules(program);
   // The engine starts a launcher, and the launcher this; the launcher stays when its engine is killed.
   const engine = parentOf(process.ppid);
   setInterval(() => {

@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { complain } from "./complaint";
+import { deferHeavyModules } from "./defer";
 import { type AutomationCopy, asCommand, findEngine } from "./engine";
 import type { Engine } from "./engine/installed";
 import { clearDeadLocks, hasPendingCreates } from "./lock";
 import { type RunOptions, shortName } from "./options";
-import { type ProgramError, resolveForProgram, runProgram } from "./program";
+import { type ProgramError, prepareTypeScript, resolveForProgram, runProgram } from "./program";
 import { findEntry, findProject, type Project } from "./project";
 import { openSettings, parseConfig, type Settings } from "./settings";
 import { type Interruption, watchSignals } from "./signals";
@@ -58,11 +59,13 @@ export async function openSession(
     if (needs.lock) clearLocks(project, state, options.stack, terminal);
     if (state.backend.folder) await clearTorn(state.backend.folder, terminal);
     const automation = loadAutomation(project);
+    // What only a program needs is loaded while the engine begins to work.
+    const meanwhile = () => needs.program && prepareProgram(automation);
     const programErrors: ProgramError[] = [];
     const program = () => runProgram(project, (error) => programErrors.push(error));
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,
-      pulumiCommand: asCommand(automation, engine),
+      pulumiCommand: asCommand(automation, engine, meanwhile),
       envVars: { ...state.env, ...forProviders(options, interruption), PATH: pathWithNode() },
     };
     const opening = { project, state, settings, options, config, workspace, program };
@@ -79,7 +82,15 @@ export async function openSession(
 
 export function loadAutomation(project: Project): AutomationCopy {
   const file = resolveForProgram(project, "@pulumi/pulumi/automation");
-  return { api: require(file) as typeof Automation, file };
+  const loadCompiler = deferHeavyModules(file);
+  return { api: require(file) as typeof Automation, file, loadCompiler };
+}
+
+/** Whatever fails here fails again when it is needed, and is told then. */
+function prepareProgram({ loadCompiler }: AutomationCopy): void {
+  prepareTypeScript()
+    .then(loadCompiler)
+    .catch(() => {});
 }
 
 interface Opening {
