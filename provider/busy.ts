@@ -59,7 +59,8 @@ export class Patience {
       this.tell(`${reason}: waiting up to ${this.asked.seconds} s for that to end`);
     }
     const until = this.began + this.asked.seconds * 1000;
-    this.ended = now;
+    // The last look, which may be slow, is no waiting any more.
+    this.ended = Math.min(now, until);
     if (now >= until || this.interrupted()) return false;
     const forLook = Math.min(pausePerLook * (now - this.looking), longestPauseForLookMilliseconds);
     const pause = Math.max(this.pause, forLook);

@@ -49,8 +49,9 @@ export interface Inspection {
   urn: string;
   kind: string;
   logicalName: string;
+  /** As recorded; where the host has another, its property says so. */
   name?: string;
-  /** Where it is, or was recorded; absent for the host's. */
+  /** As recorded; absent for the host's. */
   namespace?: string;
   condition: Condition;
   /** Whether the next up would change anything of it. */

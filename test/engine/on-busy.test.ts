@@ -74,7 +74,7 @@ test("up waits for a replace and for a blocked change, within busyTimeoutSeconds
   const late = await workspace.run("up");
   expect(late.code).toBe(1);
   expect(messages(late.report)).toMatch(
-    /owner cannot be changed .*held by pid \d+ .*\(after 1\.\d s of waiting\)/,
+    /owner cannot be changed .*held by pid \d+ .*\(after 1\.0 s of waiting\)/,
   );
   await lab.release(second);
 });

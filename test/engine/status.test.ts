@@ -117,7 +117,7 @@ test("declared, observed, drift, lease, holder and carrier of every resource", a
   });
   expect(JSON.stringify(status) + text).not.toMatch(/1357|1250/);
   expect(text).toMatch(
-    /TunInterface vm0\s*│ name\s*│ vm0\s*│ vm0\s*│\s*│ on\s*│ \d+ python\S* -c import.*… \(root\)/,
+    /TunInterface vm0\s*│ \w+\s*│ [^│]+│ [^│]+│\s*│ on\s*│ \d+ python\S* -c import.*… \(root\)/,
   );
   expect(text).toMatch(/│ mtu\s*│ 1400\s*│ 9000\s*│ drift/);
   expect(text).toMatch(/Status of dev: 3 resources, 2 with drift\n$/);

@@ -51,7 +51,7 @@ test("when the time is over it fails as fail does, and says how long it waited f
   await expect(program.remove("dev0")).rejects.toMatchObject({
     code: "LINK_BUSY",
     message: expect.stringMatching(
-      /tap "dev0" .* is not deleted: it is held by pid \d+ \(socat .*\) of root \(uid 0\) \(after 1\.\d s of waiting\)\. .*--on-busy/,
+      /tap "dev0" .* is not deleted: it is held by pid \d+ \(socat .*\) of root \(uid 0\) \(after 1\.0 s of waiting\)\. .*--on-busy/,
     ),
   });
   expect(performance.now() - began).toBeGreaterThan(990);
@@ -98,7 +98,7 @@ test("a blocked change that waits in vain names property, holder and time", asyn
     code: "LINK_BUSY",
     property: "owner",
     message: expect.stringMatching(
-      /owner cannot be changed while .* held by pid \d+ .* \(after 1\.\d s of waiting\)\./,
+      /owner cannot be changed while .* held by pid \d+ .* \(after 1\.0 s of waiting\)\./,
     ),
   });
   await lab.release(holder);
