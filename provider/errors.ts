@@ -111,13 +111,18 @@ export const errorTable = {
   ADDON_MISSING: {
     meaning: "The native addon for this machine was not found or could not be loaded.",
     remedy:
-      "Run `npm run build` in the package (it needs g++ and make), or install a package that carries it.",
+      "Install a package that carries it for this machine (`npm pack` makes one for x64 and arm64); or, in a clone of the source, run `sh tools/bootstrap.sh` (on Debian-like hosts it needs: apt-get install g++ make).",
+  },
+  PREBUILT_DAMAGED: {
+    meaning:
+      "A native file that came with the package is missing or not as it was packed, so it is not loaded.",
+    remedy: "Install the package again: remove node_modules/pulumi-tuntap, then `npm install`.",
   },
   HELPER_MISSING: {
     meaning:
       'The program `tuntap-helper`, which keeps interfaces with `persistence: "process"`, was not found beside the addon or could not be started.',
     remedy:
-      "Run `npm run build` in the package (it needs g++ and make), or install a package that carries it.",
+      "Install the package again; or, in a clone of the source, run `sh tools/bootstrap.sh` (on Debian-like hosts it needs: apt-get install g++ make).",
   },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <functional>
 
+#include "check.h"
+
 namespace tuntap::test {
 namespace {
 
@@ -135,6 +137,11 @@ Bytes add_altname(int index, const std::string& name) {
   Bytes message = link_message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, index);
   append_nested(message, IFLA_PROP_LIST, IFLA_ALT_IFNAME, name);
   return message;
+}
+
+void need_altnames() {
+  // Where it is known, a link without an index is no link.
+  if (netlink_request({add_altname(0, "x")}).front().number == EOPNOTSUPP) throw Skip{"no RTM_NEWLINKPROP"};
 }
 
 Bytes get_links() { return link_message(RTM_GETLINK, NLM_F_DUMP, 0); }

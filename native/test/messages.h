@@ -20,6 +20,9 @@ Bytes touch_link(int index);
 Bytes delete_link(int index);
 /// RTM_NEWLINKPROP that adds an alternative name.
 Bytes add_altname(int index, const std::string& name);
+/// Skips the test where RTM_NEWLINKPROP is unknown: before Linux 5.5, and under an emulator of another
+/// machine.
+void need_altnames();
 Bytes get_links();
 
 /// What a dump says of one link; index 0 if it is not there.

@@ -29,6 +29,7 @@ bool exists(const char* path) {
 }  // namespace
 
 TEST(a_namespace_is_made_marked_and_removed_without_residue) {
+  need_altnames();
   CHECK_EQUAL(list_namespaces().size(), 0u);
   const NamespaceId outside = identify_namespace(std::nullopt);
   add_namespace("warm-up", std::nullopt);  // makes the folder and its mount, which stay
@@ -67,6 +68,7 @@ TEST(a_taken_name_is_refused_and_a_plain_file_taken_over) {
 }
 
 TEST(a_namespace_that_cannot_be_marked_leaves_nothing) {
+  need_altnames();
   CHECK_EQUAL(error_of([] { add_namespace("blue", add_altname(0, "lo")); }), EEXIST);
   CHECK(!exists("/run/netns/blue"));
   CHECK_EQUAL(error_of([] { add_namespace("blue", Bytes(4)); }), EINVAL);

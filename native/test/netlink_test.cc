@@ -24,6 +24,7 @@ TEST(one_failing_message_does_not_stop_the_rest) {
 }
 
 TEST(an_answer_says_where_the_offending_attribute_is) {
+  need_altnames();
   const Bytes wrong = set_mtu("lo", 0xFFFFFFFF);
   Bytes altname = add_altname(1, "x");
   altname.back() = 'y';  // the string's end is missing

@@ -50,6 +50,7 @@ Descriptor hold(const char* name, int flags) {
 }  // namespace
 
 TEST(a_created_tap_has_owner_group_lease_and_stays) {
+  need_altnames();
   TunOperation operation = create("tap0");
   operation.owner = 1234;
   operation.group = 0;
@@ -95,6 +96,7 @@ TEST(names_that_the_kernel_would_change_are_refused) {
 }
 
 TEST(many_more_than_may_be_open_at_once) {
+  need_altnames();
   std::vector<TunOperation> operations;
   for (int i = 0; i < 600; ++i) {
     operations.push_back(create("t" + std::to_string(i)));
@@ -121,6 +123,7 @@ TEST(many_more_than_may_be_open_at_once) {
 }
 
 TEST(a_create_that_fails_leaves_no_link_and_harms_no_other) {
+  need_altnames();
   TunOperation bad_message = create("bad-message");
   bad_message.message = add_altname(0, "lo");  // taken
   TunOperation short_message = create("short-message");

@@ -1,11 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { type ErrorCode, TuntapError } from "../errors";
 import { type SystemFailure, systemFailureCode } from "./failures";
 import type { Kernel } from "./kernel";
-
-const packageName = "pulumi-tuntap";
+import { loadNative } from "./load";
 
 /** The addon's face: the port itself, and the way it learns to make errors. */
 interface Addon extends Kernel {
@@ -29,39 +25,9 @@ function describe(code: ErrorCode, { operation, path }: SystemFailure): string {
   return path ? `${operation} of ${path} failed.` : `${operation} failed.`;
 }
 
-/**
- * Loads the native addon: the one built here, else the one that came with the package.
- *
- * @param roots folders to look in; the package's own.
- */
-export function loadAddon(roots: readonly string[] = packageRoots(__dirname)): Kernel {
-  const candidates = roots.flatMap((root) => [
-    join(root, "native", "build", "tuntap.node"),
-    join(root, "prebuilds", `linux-${process.arch}`, "tuntap.node"),
-  ]);
-  const found = candidates.find((candidate) => existsSync(candidate));
-  if (!found) {
-    throw new TuntapError("ADDON_MISSING", { message: `There is no ${candidates.join(" and no ")}.` });
-  }
-  try {
-    const addon: Addon = createRequire(__filename)(found);
-    addon.initialize(makeError, helperBeside(found));
-    return addon;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TuntapError("ADDON_MISSING", { message: `${found} could not be loaded: ${reason}.`, cause });
-  }
-}
-
-/** The program that stays behind for `hold`; it is looked for only when one is asked for. */
-function helperBeside(addon: string): string {
-  return join(dirname(addon), "tuntap-helper");
-}
-
-/** Folders above with a package.json of this package: this file runs from the source tree and from `dist/`. */
-function packageRoots(folder: string): string[] {
-  const description = join(folder, "package.json");
-  const own = existsSync(description) && JSON.parse(readFileSync(description, "utf8")).name === packageName;
-  const parent = dirname(folder);
-  return [...(own ? [folder] : []), ...(parent === folder ? [] : packageRoots(parent))];
+/** The native addon as the port: of the host that this process runs on. See load.ts for where it is looked for. */
+export function loadAddon(roots?: readonly string[]): Kernel {
+  const { addon, helper } = loadNative<Addon>(roots);
+  addon.initialize(makeError, helper);
+  return addon;
 }

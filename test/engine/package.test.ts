@@ -1,42 +1,19 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
-
-const repository = resolve(__dirname, "../..");
+import { nodeVersions, obtainNode } from "../harness/node-versions";
+import { UserFolder } from "../harness/user-folder";
 
 let lab: Lab;
-let folder: string;
-
-/** Runs a shell command in the user's folder, as a user would type it. */
-function shell(
-  command: string,
-  environment: Record<string, string> = {},
-): { code: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync("sh", ["-c", command], {
-    cwd: folder,
-    encoding: "utf8",
-    env: { ...process.env, npm_config_prefer_offline: "true", ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  return { code: status, output: `${stdout}${stderr}` };
-}
-
-function mustRun(command: string, environment: Record<string, string> = {}): string {
-  const { code, output } = shell(command, environment);
-  if (code !== 0) throw new Error(`${command} ended with ${code}:\n${output}`);
-  return output;
-}
+let user: UserFolder;
 
 beforeAll(async () => {
   lab = await Lab.open(false);
-  folder = mkdtempSync(join(tmpdir(), "tuntap user's folder "));
-  mustRun(`npm pack --silent --pack-destination "$PWD" '${repository}'`);
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: mylab # a comment that stays\nruntime: nodejs\n");
+  user = new UserFolder();
+  writeFileSync(join(user.path, "Pulumi.yaml"), "name: mylab # a comment that stays\nruntime: nodejs\n");
   writeFileSync(
-    join(folder, "index.ts"),
+    join(user.path, "index.ts"),
     `import * as tuntap from "pulumi-tuntap";
 const lab = new tuntap.Namespace("lab", { name: "${lab.name}" });
 export const name = new tuntap.TunInterface("vmtap0", {
@@ -50,55 +27,71 @@ export const name = new tuntap.TunInterface("vmtap0", {
 
 afterAll(async () => {
   await lab.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-test("the package holds what it needs, and nothing else", () => {
-  const [archive] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
-  const names = mustRun(`tar tzf '${archive}'`).trim().split("\n");
-  expect(names).toContain(`package/prebuilds/linux-${process.arch}/tuntap.node`);
-  expect(names).toContain("package/tools/engine/go.mod");
-  expect(
-    names.filter((name) => !/^package\/(dist|prebuilds|tools\/engine)\/|^package\/[^/]+$/.test(name)),
-  ).toEqual([]);
-  expect(names.filter((name) => /test|\.tsbuildinfo|node_modules|\.built/.test(name))).toEqual([]);
+  user.remove();
 });
 
 describe("npm install with install scripts disabled, no compiler, and npx tuntap", () => {
-  // Neither g++ nor make: only node, npm and what the tests themselves need.
-  const bare = () => {
-    const bin = join(folder, "bin");
-    mustRun(
-      `mkdir -p bin && for each in node npm npx sh env ip id; do ln -sf "$(command -v $each)" bin/; done`,
-    );
-    return { PATH: bin };
-  };
-
   test("installs", () => {
-    mustRun(
-      "npm init -y >/dev/null && npm install --ignore-scripts --no-audit --no-fund ./pulumi-tuntap-*.tgz",
-      bare(),
-    );
-    expect(existsSync(join(folder, "node_modules/pulumi-tuntap/native"))).toBe(false);
+    const bare = user.bare();
+    for (const tool of ["cc", "gcc", "g++", "clang++", "make", "python3", "go"]) {
+      expect(user.run(`command -v ${tool}`, bare).code, tool).not.toBe(0);
+    }
+    user.install(bare);
+    expect(existsSync(join(user.path, "node_modules/pulumi-tuntap/native"))).toBe(false);
   });
 
   test("up makes it, a second up changes nothing, Pulumi.yaml stays as it is", async () => {
-    const output = mustRun("npx --no-install tuntap up --yes", bare());
+    const output = user.mustRun("npx --no-install tuntap up --yes", user.bare());
     expect(output).toMatch(/vmtap0/);
     expect(await lab.addresses("vmtap0")).toEqual(["192.0.2.1/24"]);
-    expect(mustRun("npx --no-install tuntap up --yes --expect-no-changes", bare())).toMatch(
+    expect(user.mustRun("npx --no-install tuntap up --yes --expect-no-changes", user.bare())).toMatch(
       /nothing changes/,
     );
-    expect(mustRun("cat Pulumi.yaml")).toBe("name: mylab # a comment that stays\nruntime: nodejs\n");
-    expect(statSync(join(folder, ".tuntap")).mode & 0o777).toBe(0o700);
+    expect(user.mustRun("cat Pulumi.yaml")).toBe("name: mylab # a comment that stays\nruntime: nodejs\n");
+    expect(statSync(join(user.path, ".tuntap")).mode & 0o777).toBe(0o700);
   });
 
   test("the plain engine has the same state through `tuntap env`: refresh, then destroy", async () => {
     await lab.ip("link", "set", "vmtap0", "down");
     const plain = (command: string) =>
       `eval "$(npx --no-install tuntap env)" && pulumi ${command} --stack dev --yes --non-interactive`;
-    expect(mustRun(plain("refresh"))).toMatch(/up: down on the host, up recorded/);
-    mustRun(plain("destroy"));
+    expect(user.mustRun(plain("refresh"))).toMatch(/up: down on the host, up recorded/);
+    user.mustRun(plain("destroy"));
     await expect(lab.ip("link")).rejects.toThrow();
+  });
+});
+
+/** The same program, by another Node.js each: the command, the engine's provider process and the addon in it. */
+describe.each(nodeVersions)("under Node.js %s", (version) => {
+  test("up makes it, down removes it", async ({ skip }) => {
+    const node = obtainNode(version);
+    if (!node.path) return skip(`Node.js ${version} cannot be had: ${node.reason}`);
+    const bare = user.bare(node.path);
+    expect(user.mustRun("node --version", bare)).toBe(`v${version}\n`);
+    user.mustRun("node_modules/.bin/tuntap up --yes", bare);
+    expect(await lab.addresses("vmtap0")).toEqual(["192.0.2.1/24"]);
+    user.mustRun("node_modules/.bin/tuntap down --yes", bare);
+    await expect(lab.ip("link")).rejects.toThrow();
+  });
+
+  test("a CommonJS module and an ES module get the classes by name", ({ skip }) => {
+    const node = obtainNode(version);
+    if (!node.path) return skip(`Node.js ${version} cannot be had: ${node.reason}`);
+    const bare = user.bare(node.path);
+    const print = "console.log(typeof TunInterface, typeof Namespace)";
+    const both = 'import { TunInterface, Namespace } from "pulumi-tuntap";';
+    writeFileSync(join(user.path, "named.mjs"), `${both}\n${print};\n`);
+    writeFileSync(
+      join(user.path, "star.mjs"),
+      `import * as tuntap from "pulumi-tuntap";
+const { TunInterface, Namespace } = tuntap;\n${print};\n`,
+    );
+    writeFileSync(
+      join(user.path, "named.cjs"),
+      `const { TunInterface, Namespace } = require("pulumi-tuntap");\n${print};\n`,
+    );
+    for (const file of ["named.mjs", "star.mjs", "named.cjs"]) {
+      expect(user.mustRun(`node ${file}`, bare), file).toBe("function function\n");
+    }
   });
 });

@@ -1,9 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { constants, tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { errorTable } from "../../provider/errors";
-import { loadAddon } from "../../provider/kernel/addon";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { resolve } from "node:path";
+import { describe, expect, test } from "vitest";
 import { systemFailureCode } from "../../provider/kernel/failures";
 import { openKernel } from "../../provider/kernel/open";
 import { attempt } from "../harness/shell";
@@ -29,37 +27,6 @@ describe("the addon", () => {
     await expect(kernel.account("user", -1)).rejects.toThrow(TypeError);
     await expect(kernel.account("user", 2 ** 32)).rejects.toThrow(TypeError);
     await expect(kernel.account("user", 1.5)).rejects.toThrow(TypeError);
-  });
-});
-
-describe("loading the addon", () => {
-  let root: string;
-  beforeAll(() => {
-    root = mkdtempSync(join(tmpdir(), "tuntap-addon-"));
-  });
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-  const load = () => {
-    try {
-      return loadAddon([root]);
-    } catch (error) {
-      return error;
-    }
-  };
-
-  test("says what is missing, what is broken, and takes the prebuilt one", () => {
-    const prebuilt = join(root, "prebuilds", `linux-${process.arch}`, "tuntap.node");
-    expect(load()).toMatchObject({
-      code: "ADDON_MISSING",
-      message: expect.stringContaining(prebuilt),
-      remedy: errorTable.ADDON_MISSING.remedy,
-    });
-    mkdirSync(dirname(prebuilt), { recursive: true });
-    writeFileSync(prebuilt, "no addon");
-    expect(load()).toMatchObject({ code: "ADDON_MISSING", cause: expect.any(Error) });
-    rmSync(prebuilt);
-    copyFileSync(addonPath, prebuilt);
-    expect(load()).toMatchObject({ request: expect.any(Function) });
   });
 });
 
