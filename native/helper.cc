@@ -21,11 +21,12 @@ constexpr Command commands[] = {
 int main(int count, char** arguments) {
   for (const Command& command : commands) {
     if (count > 1 && std::strcmp(arguments[1], command.name) == 0) {
-      return command.run(count - 2, arguments + 2);
+      const int code = command.run(count - 2, arguments + 2);
+      if (code != tuntap::wrong_usage) return code;
     }
   }
   for (const Command& command : commands) {
     std::fprintf(stderr, "usage: %s %s %s\n", tuntap::helper_name, command.name, command.arguments);
   }
-  return 2;
+  return tuntap::wrong_usage;
 }

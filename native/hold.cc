@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <mutex>
 
 #include "keeper.h"
 #include "processes.h"
@@ -17,15 +18,14 @@
 namespace tuntap {
 namespace {
 
-constexpr int lock_milliseconds = 2000;
+constexpr int lock_milliseconds = 5000;
 constexpr int end_milliseconds = 5000;
 constexpr size_t lease_length = 127;  // ALTIFNAMSIZ - 1, linux/if.h
 
 using Keepers = std::vector<Holder>;
 
-/// One instance of this program at a time looks for keepers of a namespace and starts what is missing.
-/// Anybody may take this lock, so it is not waited for long: without it a link gets two keepers at worst, and
-/// both end.
+/// One process at a time looks for the keepers of a namespace and starts what is missing. Anybody may take
+/// this lock, so it is not waited for long: without it a link gets two keepers at worst, and `end` ends both.
 void lock_namespace(const Descriptor& place) {
   for (int waited = 0; waited < lock_milliseconds; waited += 10) {
     if (::flock(place.number(), LOCK_EX | LOCK_NB) == 0) return;
@@ -128,7 +128,11 @@ HoldResult end_keeper(pid_t pid) {
     return {errno == ESRCH ? 0 : errno, "pidfd_send_signal", 0};
   }
   pollfd watched{process.number(), POLLIN, 0};
-  if (::poll(&watched, 1, end_milliseconds) != 1) return {ETIMEDOUT, "poll", 0};
+  int ready;
+  do {
+    ready = ::poll(&watched, 1, end_milliseconds);
+  } while (ready < 0 && errno == EINTR);
+  if (ready != 1) return {ready < 0 ? errno : ETIMEDOUT, "poll", 0};
   return {0, {}, pid};
 #else
   (void)pid;
@@ -164,6 +168,9 @@ std::vector<HoldResult> run_hold_operations(const NamespaceName& place,
     return operation.kind == HoldOperation::Kind::start;
   });
   if (starts && ::access(helper.c_str(), X_OK) < 0) throw SystemError{errno, "posix_spawn", helper, {}};
+  // In this process first, where nobody else can be in the way. Never destroyed: a call may outlast the exit.
+  static auto* const holding = new std::mutex;
+  const std::lock_guard lock(*holding);
   lock_namespace(locked);
   Keepers keepers = find_keepers(place);
   std::vector<HoldResult> results;

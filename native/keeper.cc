@@ -57,22 +57,27 @@ bool leads_to(const std::string& name, const NamespaceId& place) {
   }
 }
 
-/// Opens the queue anew where the link is now, so that the namespace it came from can end.
+/// Opens the queue anew where the link is now, so that the namespace it came from can end. False if that did
+/// not work, and all is as it was.
 bool follow(const Descriptor& home) {
   const Descriptor place = link_namespace();
   ifreq link{};
   if (!ask_link(link) || ::setns(place.number(), CLONE_NEWNET) < 0) return false;
   const std::string name = name_of(link);
   TunResult result;
-  const TunDescriptor queue =
-      open_idle_queue(name, find_link_index(name), link.ifr_flags & ~IFF_DETACH_QUEUE, result);
+  TunDescriptor queue;
+  try {
+    queue = open_idle_queue(name, find_link_index(name), link.ifr_flags & ~IFF_DETACH_QUEUE, result);
+  } catch (const SystemError& error) {
+    result.number = error.number;
+  }
   if (::setns(home.number(), CLONE_NEWNET) < 0) return false;
   // Renamed meanwhile, the name may have led to another link.
   if (result.number != 0 || !ask_link(link) || name_of(link) != name) return false;
   return ::dup3(queue.number(), keeper_queue, O_CLOEXEC) == keeper_queue;
 }
 
-/// Returns when the link is gone, or when nothing but its keeper keeps its namespace.
+/// Returns when the link is gone, or when its namespace has lost its name and only this queue keeps both.
 void stay() {
   const Descriptor home = open_namespace(std::nullopt);
   // Tells by POLLPRI of every change of the mounts, so also when a namespace loses its name. Inotify would
@@ -80,7 +85,7 @@ void stay() {
   const auto mounts = descriptor_or_throw(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), "open");
   NamespaceId place = opened_in();
   NamespaceName name = find_name(place);
-  bool lost = false;
+  bool lost = false;  // the name; not yet settled what follows from that
   for (;;) {
     // A queue that is put aside has nothing to read, but the kernel wakes readers alone when the link goes.
     pollfd watched[] = {{keeper_queue, POLLIN, 0}, {name ? mounts.number() : -1, POLLPRI, 0}};
@@ -92,13 +97,19 @@ void stay() {
       continue;
     }
     if (!lost && (!name || leads_to(*name, place))) continue;
-    name = find_name(place);
-    if (name) continue;
-    if (identify_namespace(link_namespace()) == place) return;
-    lost = !follow(home);
-    if (lost) continue;
-    place = opened_in();
-    name = find_name(place);
+    lost = true;
+    try {
+      name = find_name(place);  // it may have another
+      if (!name) {
+        if (identify_namespace(link_namespace()) == place) return;
+        if (!follow(home)) continue;
+        place = opened_in();
+        name = find_name(place);
+      }
+      lost = false;
+    } catch (const SystemError&) {
+      // Out of memory for a moment, say: no reason to give the link up. It is tried again.
+    }
   }
 }
 
@@ -145,7 +156,7 @@ int report(int number, pid_t pid) {
 }  // namespace
 
 int keep(int count, char**) {
-  if (count != 2) return 2;
+  if (count != 2) return wrong_usage;
   ifreq link{};
   if (!ask_link(link)) return report(errno, 0);
   if (!(link.ifr_flags & IFF_DETACH_QUEUE)) return report(EINVAL, 0);
@@ -157,11 +168,14 @@ int keep(int count, char**) {
   close_others();
   report(0, ::getpid());
   close_standard();
-  try {
-    stay();
-    return 0;
-  } catch (const SystemError&) {
-    return 1;
+  for (;;) {
+    try {
+      stay();
+      return 0;
+    } catch (const SystemError&) {
+      ::poll(nullptr, 0, retry_milliseconds);
+      if (!ask_link(link)) return 0;
+    }
   }
 }
 

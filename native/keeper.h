@@ -21,6 +21,8 @@ struct KeeperReport {
   pid_t pid = 0;       ///< the process that stays
 };
 
+constexpr int wrong_usage = 2;
+
 /// The command: leaves a process behind that keeps the queue, and returns. The arguments are for whoever
 /// reads the list of processes.
 int keep(int count, char** arguments);

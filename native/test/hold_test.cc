@@ -280,6 +280,8 @@ TEST(a_keeper_that_does_not_end_is_told_so) {
   const int index = create("tap0");
   Kept keeper(start("tap0", index).pid);
   CHECK(::kill(keeper.pid(), SIGSTOP) == 0);
+  const std::string status = "/proc/" + std::to_string(keeper.pid()) + "/status";
+  CHECK(until([&] { return read_all(status).find("State:\tT") != std::string::npos; }));
   const HoldResult result = end("tap0", index);
   CHECK_EQUAL(result.number, ETIMEDOUT);
   CHECK_EQUAL(find_holders(std::nullopt).size(), 1u);

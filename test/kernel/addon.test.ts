@@ -1,15 +1,27 @@
-import { existsSync } from "node:fs";
-import { constants } from "node:os";
-import { resolve } from "node:path";
-import { describe, expect, test } from "vitest";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { errorTable } from "../../provider/errors";
+import { loadAddon } from "../../provider/kernel/addon";
 import { systemFailureCode } from "../../provider/kernel/failures";
 import { openKernel } from "../../provider/kernel/open";
-import { attempt } from "../harness/shell";
+import { attempt, until } from "../harness/shell";
 import { kernelContract } from "./contract";
 import { getLinks } from "./messages";
+import { dropNamespace, randomName } from "./witness";
 
 const { errno } = constants;
 const addonPath = resolve(__dirname, "../../native/build/tuntap.node");
+const helperPath = resolve(__dirname, "../../native/build/tuntap-helper");
 
 describe("the addon", () => {
   test("is loaded once", () => {
@@ -23,10 +35,60 @@ describe("the addon", () => {
     await expect(kernel.request(undefined, [wrong("x")])).rejects.toThrow(TypeError);
     await expect(kernel.dump(wrong(7), getLinks())).rejects.toThrow(TypeError);
     await expect(kernel.tun(undefined, [wrong({ operation: "destroy" })])).rejects.toThrow(TypeError);
+    await expect(kernel.hold(undefined, [wrong({ operation: "keep" })])).rejects.toThrow(TypeError);
+    const lack = { operation: "start", name: "x", ifindex: 1, flags: 0 };
+    await expect(kernel.hold(undefined, [wrong(lack)])).rejects.toThrow(TypeError);
+    await expect(kernel.move(undefined, undefined, wrong("x"))).rejects.toThrow(TypeError);
     await expect(kernel.account(wrong("host"), "x")).rejects.toThrow(TypeError);
     await expect(kernel.account("user", -1)).rejects.toThrow(TypeError);
     await expect(kernel.account("user", 2 ** 32)).rejects.toThrow(TypeError);
     await expect(kernel.account("user", 1.5)).rejects.toThrow(TypeError);
+  });
+});
+
+describe("the helper", () => {
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), "tuntap-addon-"));
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  test("is looked for beside the addon, and only when something is to be held", async () => {
+    const folder = join(root, "native", "build");
+    const helper = join(folder, "tuntap-helper");
+    mkdirSync(folder, { recursive: true });
+    copyFileSync(addonPath, join(folder, "tuntap.node"));
+    const kernel = loadAddon([root]);
+    const flags = 0x1102;
+    const namespace = randomName();
+    await kernel.addNamespace(namespace);
+    try {
+      const [{ ifindex } = {}] = await kernel.tun(namespace, [
+        { operation: "create", name: "tap0", flags, persist: true },
+      ]);
+      const link = { name: "tap0", ifindex: ifindex! };
+      const start = () => kernel.hold(namespace, [{ operation: "start", ...link, flags, lease: "lease" }]);
+      expect(await kernel.hold(namespace, [{ operation: "end", ...link }])).toEqual([{ errno: 0 }]);
+      await expect(start()).rejects.toMatchObject({
+        code: "HELPER_MISSING",
+        errno: errno.ENOENT,
+        message: expect.stringContaining(helper),
+        remedy: errorTable.HELPER_MISSING.remedy,
+      });
+      writeFileSync(helper, "no program", { mode: 0o755 });
+      const [broken] = await start();
+      expect(broken).toEqual({ errno: errno.ENOEXEC, step: "posix_spawn" });
+      rmSync(helper);
+      copyFileSync(helperPath, helper);
+      const [held] = await start();
+      expect(held).toEqual({ errno: 0, pid: expect.any(Number) });
+      // An upgrade replaces the file while keepers of the old one go on.
+      rmSync(helper);
+      expect(readlinkSync(`/proc/${held!.pid}/exe`)).toMatch(/ \(deleted\)$/);
+      expect(await kernel.hold(namespace, [{ operation: "end", ...link }])).toEqual([held]);
+    } finally {
+      await dropNamespace(namespace);
+    }
   });
 });
 
@@ -80,6 +142,39 @@ describe("a process with the addon", () => {
     expect(await run(program)).toBe("root");
   });
 
+  test("is outlived by what it holds, and has no child left", async () => {
+    const namespace = randomName();
+    await openKernel().addNamespace(namespace);
+    try {
+      const program = `
+        const helper = ${JSON.stringify(helperPath)};
+        addon.initialize((failure) => Object.assign(new Error(failure.operation), { failure }), helper);
+        const { readdirSync, readFileSync } = require("node:fs");
+        (async () => {
+          const flags = 0x1102;
+          const [{ ifindex }] = await addon.tun(undefined, [tap({ flags })]);
+          const lease = "lease";
+          const [{ pid }] = await addon.hold(undefined, [{ operation: "start", name: "tt-tap", ifindex, flags, lease }]);
+          const threads = readdirSync("/proc/self/task");
+          const children = threads.map((thread) => readFileSync("/proc/self/task/" + thread + "/children", "utf8"));
+          console.log(JSON.stringify({ pid, children: children.join("") }));
+          process.kill(0, "SIGKILL");
+        })();
+      `;
+      const command = ["netns", "exec", namespace, process.execPath, "-e", preamble + program];
+      // A session and a process group of its own, all of which is killed.
+      const ended = await attempt("setsid", "--wait", "ip", ...command);
+      const { pid, children } = JSON.parse(ended.output);
+      expect(children).toBe("");
+      const [keeper] = await openKernel().holders(namespace);
+      expect(keeper).toMatchObject({ pid, keeper: true, lease: "lease" });
+      process.kill(pid, "SIGTERM");
+      await until("the keeper gone", async () => (await openKernel().holders(namespace)).length === 0);
+    } finally {
+      await dropNamespace(namespace);
+    }
+  });
+
   test("that may not, is told so by errno and operation", async () => {
     const drop = "process.setgroups([]); process.setgid(65534); process.setuid(65534);";
     const failure = async (program: string) => JSON.parse(await run(`${drop} ${program}`));
@@ -89,6 +184,8 @@ describe("a process with the addon", () => {
     expect(existsSync("/run/netns/tt-forbidden")).toBe(false);
     const [creating] = await failure("report(addon.tun(undefined, [tap()]));");
     expect([errno.EPERM, errno.EACCES]).toContain(creating.errno);
+    const holding = await failure("report(addon.hold(undefined, []));");
+    expect(systemFailureCode(holding)).toBe("PERMISSION_DENIED");
     const [changing] = await failure(
       `const b = Buffer.alloc(32); b[0] = 32; b[4] = 17; b[20] = 1; report(addon.request(undefined, [b]));`,
     );
@@ -117,6 +214,9 @@ test.each([
   [errno.ENOENT, "open", "/proc/sys/net/x", "KERNEL_REFUSED"],
   [errno.EPERM, "setns", "/run/netns/blue", "PERMISSION_DENIED"],
   [errno.EINVAL, "namespace name", "../x", "INVALID_INPUT"],
+  [errno.EACCES, "posix_spawn", "/opt/tuntap-helper", "HELPER_MISSING"],
+  [errno.ENOEXEC, "posix_spawn", undefined, "HELPER_MISSING"],
+  [errno.ENOSYS, "pidfd_getfd", undefined, "NOT_SUPPORTED"],
   [errno.ENOBUFS, "recvfrom", undefined, "RECEIVE_OVERFLOW"],
   [errno.ENOMEM, "TUNSETIFF", undefined, "OUT_OF_MEMORY"],
   [errno.EBUSY, "TUNSETIFF", undefined, "KERNEL_REFUSED"],

@@ -4,34 +4,24 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Holder, Kernel, TunAttach, TunCreate } from "../../provider/kernel/kernel";
+import type { Holder, Kernel, TunAttach } from "../../provider/kernel/kernel";
 import { run, until } from "../harness/shell";
-import { addAltname, deleteLink, getLinks, headers, newLink, setMtu, setShortMtu } from "./messages";
+import { holdContract } from "./hold-contract";
+import {
+  addAltname,
+  deleteLink,
+  getLinks,
+  headers,
+  newLink,
+  setMtu,
+  setShortMtu,
+  touchLink,
+} from "./messages";
+import { moveContract } from "./move-contract";
+import { attachment, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_TUN, IFF_VNET_HDR, tap } from "./operations";
 import { dropNamespace, link, links, namespaces, randomName } from "./witness";
 
 const { errno } = constants;
-const IFF_TUN = 0x0001;
-const IFF_TAP = 0x0002;
-const IFF_MULTI_QUEUE = 0x0100;
-const IFF_NO_PI = 0x1000;
-const IFF_VNET_HDR = 0x4000;
-
-const tap = (name: string, more: Partial<TunCreate> = {}): TunCreate => ({
-  operation: "create",
-  name,
-  flags: IFF_TAP | IFF_NO_PI,
-  persist: true,
-  ...more,
-});
-
-const attachment = (name: string, ifindex: number, more: Partial<TunAttach> = {}): TunAttach => ({
-  operation: "attach",
-  name,
-  ifindex,
-  flags: IFF_TAP | IFF_NO_PI,
-  ...more,
-});
-
 export function kernelContract(transport: string, open: () => Kernel | Promise<Kernel>): void {
   describe(`the kernel through ${transport}`, () => {
     const made: string[] = [];
@@ -114,7 +104,10 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
       test.each([
         ["dump", () => kernel.dump("tt-missing", getLinks())],
         ["request", () => kernel.request("tt-missing", [setMtu("lo", 1500)])],
+        ["move from", () => kernel.move("tt-missing", undefined, [touchLink(1)])],
+        ["move to", () => kernel.move(undefined, "tt-missing", [touchLink(1)])],
         ["tun", () => kernel.tun("tt-missing", [tap("tap0")])],
+        ["hold", () => kernel.hold("tt-missing", [{ operation: "end", name: "tap0", ifindex: 1 }])],
         ["holders", () => kernel.holders("tt-missing")],
         ["sysctl", () => kernel.sysctl("tt-missing", "kernel.ostype")],
         ["namespaceProcesses", () => kernel.namespaceProcesses("tt-missing")],
@@ -374,6 +367,7 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
           command: expect.stringMatching(/^socat -u TUN,/),
           uid: 0,
           detached: false,
+          keeper: false,
         });
         expect(await kernel.holders(other)).toEqual([]);
         expect(await kernel.tun(namespace, [attachment("tap0", ifindex!, { owner: 1 })])).toMatchObject([
@@ -393,6 +387,9 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
         await creating;
       });
     });
+
+    moveContract(() => kernel, freshName, freshNamespace);
+    holdContract(() => kernel, freshNamespace, startInside);
 
     describe("sysctl and account", () => {
       test("reads a sysctl of the namespace asked about", async () => {
@@ -423,6 +420,13 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
         await kernel.request(namespace, [deleteLink("tap0"), deleteLink("nosuchlink")]);
         await kernel.dump(namespace, getLinks());
         await kernel.holders(namespace);
+        const flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
+        const [{ ifindex } = {}] = await kernel.tun(namespace, [tap("held", { flags })]);
+        const held = { name: "held", ifindex: ifindex! };
+        await kernel.hold(namespace, [{ operation: "start", ...held, flags, lease: "lease" }]);
+        await kernel.hold(namespace, [{ operation: "end", ...held }]);
+        await kernel.move(namespace, namespace, [touchLink(ifindex!)]);
+        await kernel.request(namespace, [deleteLink("held")]);
         await kernel.dump("tt-missing", getLinks()).catch(() => {});
       };
       const count = () => ({

@@ -56,6 +56,9 @@ export const setMtu = (name: string, mtu: number) =>
 export const setShortMtu = (name: string) =>
   linkMessage(RTM_NEWLINK, 0, 0, attribute(IFLA_IFNAME, text(name)), attribute(IFLA_MTU, Buffer.alloc(2)));
 
+/** A message that says nothing of the link. */
+export const touchLink = (ifindex: number) => linkMessage(RTM_NEWLINK, 0, ifindex);
+
 export const deleteLink = (name: string) =>
   linkMessage(RTM_DELLINK, 0, 0, attribute(IFLA_IFNAME, text(name)));
 
