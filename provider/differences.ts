@@ -69,8 +69,11 @@ export function equal(one: unknown, other: unknown): boolean {
     return one.length === other.length && one.every((value, index) => equal(value, other[index]));
   }
   if (typeof one === "object" && typeof other === "object" && one !== null && other !== null) {
-    const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
-    return [...keys].every((key) => equal((one as Inputs)[key], (other as Inputs)[key]));
+    const [a, b] = [one as Inputs, other as Inputs];
+    return (
+      Object.keys(a).every((key) => equal(a[key], b[key])) &&
+      Object.keys(b).every((key) => Object.hasOwn(a, key) || b[key] === undefined)
+    );
   }
   return false;
 }

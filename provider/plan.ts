@@ -1,7 +1,7 @@
 import { consequence, onBusyOf } from "./busy";
 import { describeDifference, differences, equal, judge } from "./differences";
 import type { Host } from "./host/host";
-import type { BusyMode, Kind, Target } from "./kinds/kind";
+import type { BusyMode, InputSchema, Kind, Target } from "./kinds/kind";
 import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
 
 export interface DiffResult {
@@ -90,9 +90,8 @@ export class Planner {
     result: DiffResult,
     note: (severity: Notice["severity"], message: string) => void,
   ): void {
-    const rows = new Set(kind.properties.flatMap((property) => property.inputs));
-    for (const [name, schema] of Object.entries(kind.inputs)) {
-      if (unknown.has(name) || rows.has(name) || equal(inputs[name], recorded[name])) continue;
+    for (const [name, schema] of otherInputs(kind)) {
+      if (unknown.has(name) || equal(inputs[name], recorded[name])) continue;
       result.changes = true;
       if (schema.change === "replace") result.replaces.push(name);
     }
@@ -145,6 +144,19 @@ export class Planner {
       }
     }
   }
+}
+
+const others = new WeakMap<Kind, [string, InputSchema][]>();
+
+/** The inputs that no property of the kind covers. */
+function otherInputs(kind: Kind): readonly [string, InputSchema][] {
+  let found = others.get(kind);
+  if (!found) {
+    const covered = new Set(kind.properties.flatMap((property) => property.inputs));
+    found = Object.entries(kind.inputs).filter(([name]) => !covered.has(name));
+    others.set(kind, found);
+  }
+  return found;
 }
 
 /** Why an object is gone, as far as can be told, and what follows. */

@@ -94,6 +94,7 @@ export function declaredOf(kind: Kind, outputs: Outputs): Record<string, unknown
 /** Secrets of the program and of the record: an input that left the program is no longer marked by it. */
 export function secretsOf(identity: Identity, recorded: Outputs | undefined): Identity {
   const recordedSecrets = recorded?.__tuntap?.secrets ?? [];
+  if (recordedSecrets.length === 0) return identity;
   return { ...identity, secrets: [...new Set([...(identity.secrets ?? []), ...recordedSecrets])] };
 }
 

@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
@@ -54,8 +55,9 @@ export class Addresses {
     );
   }
 
-  async of(namespace: NamespaceName, ifindex: number): Promise<readonly Address[]> {
-    return (await this.dump.get(namespace)).get(ifindex) ?? [];
+  /** Errors: NAMESPACE_MISSING. */
+  table(namespace: NamespaceName): Promise<AddressTable> {
+    return this.dump.get(namespace);
   }
 }
 
@@ -116,7 +118,8 @@ export function canonicalCidr(text: string): Cidr | undefined {
 
 /** Canonical text of an IPv4 (four decimal parts) or IPv6 address; undefined where it is not one. */
 export function canonicalAddress(text: string): string | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
+  // Of IPv4 there is one spelling.
+  if (isIPv4(text)) return text;
   if (text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text)) {
     return ipaddr.IPv6.parse(text).toRFC5952String();
   }
@@ -159,7 +162,7 @@ function decodeTable(bytes: Buffer): AddressTable {
     const list = table.get(header.index) ?? [];
     const { local, address } = attributes;
     list.push({
-      cidr: `${canonicalAddress(text) ?? text}/${header.prefixLength}`,
+      cidr: `${header.family === AF_INET ? text : canonicalAddress(text)}/${header.prefixLength}`,
       peer: header.family === AF_INET && local !== undefined && address !== local ? address : undefined,
       broadcast: attributes.broadcast,
       kernelMade: isKernelMade(message),

@@ -5,6 +5,7 @@ import { Addresses } from "./addresses";
 import { Batch } from "./batch";
 import { Links } from "./links";
 import { Namespaces } from "./namespaces";
+import { Scenes } from "./scenes";
 import { Tuns } from "./tuns";
 
 /** One host, in the terms in which kinds are written. */
@@ -14,6 +15,7 @@ export class Host {
   readonly tuns: Tuns;
   readonly namespaces: Namespaces;
   readonly accounts: Accounts;
+  readonly scenes: Scenes;
   readonly batch: Batch;
   private readonly holding: KeyedCollectors<NamespaceName, undefined, Holder[]>;
   private boot: Promise<string> | undefined;
@@ -30,6 +32,7 @@ export class Host {
     this.tuns = new Tuns(kernel, this.batch);
     this.namespaces = new Namespaces(kernel);
     this.accounts = new Accounts(kernel);
+    this.scenes = new Scenes(this);
     this.holding = new KeyedCollectors(async (namespace, askers) => {
       const holders = await kernel.holders(namespace);
       return askers.map(() => holders);

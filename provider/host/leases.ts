@@ -80,6 +80,18 @@ interface Urn {
  * package are named alike, so that a link keeps its lease when it moves from one face of the provider to the other.
  */
 export function parseUrn(urn: string): Urn {
+  let parsed = known.get(urn);
+  if (!parsed) {
+    parsed = readUrn(urn);
+    known.set(urn, parsed);
+  }
+  return parsed;
+}
+
+/** One program has only so many resources, and each is asked for in every call. */
+const known = new Map<string, Urn>();
+
+function readUrn(urn: string): Urn {
   const [head = "", project = "", types = "", ...name] = urn.split("::");
   const chain = types.split("$");
   const type = chain.pop() ?? "";

@@ -1,6 +1,6 @@
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
-import { decodeLink, encodeLink, IFF, type LinkAttributes } from "../netlink/link";
+import { encodeLink, IFF, type LinkAttributes, linkDecoder } from "../netlink/link";
 import { NLM_F, RTM, splitMessages } from "../netlink/message";
 import type { TunData } from "../netlink/tun";
 import { change } from "./batch";
@@ -132,6 +132,18 @@ export function removeAlternativeName(ifindex: number, name: string): Buffer {
     { propList: { altIfname: [name], unknown: [] } },
   );
 }
+
+const decodeLink = linkDecoder(
+  "address",
+  "ifname",
+  "mtu",
+  "master",
+  "txqlen",
+  "linkinfo",
+  "ifalias",
+  "group",
+  "propList",
+);
 
 function decodeTable(bytes: Buffer): LinkTable {
   const links: Link[] = [];

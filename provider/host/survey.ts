@@ -71,7 +71,7 @@ async function lookAt(host: Host, { namespace, link }: Located): Promise<Surveye
   const [owner, group, addresses, holders, keepers, leases] = await Promise.all([
     account("user", tun.owner),
     account("group", tun.group),
-    host.addresses.of(namespace, link.ifindex),
+    host.addresses.table(namespace),
     host.consumers(namespace, link.name).then((found) => nameUsers(host, found)),
     host.keeper(namespace, link.name).then((found) => nameUsers(host, found ? [found] : [])),
     Promise.all(
@@ -87,7 +87,7 @@ async function lookAt(host: Host, { namespace, link }: Located): Promise<Surveye
     mode,
     owner,
     group,
-    addresses: addresses.map(addressText),
+    addresses: (addresses.get(ifindex) ?? []).map(addressText),
     macAddress,
     mtu,
     up,

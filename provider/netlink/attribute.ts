@@ -52,6 +52,8 @@ export interface Table<R extends Rows = Rows> {
   byType: readonly (Row | undefined)[];
   /** Names of the lists, which are empty rather than absent. */
   lists: readonly string[];
+  /** Attributes that are not in the table are passed over, instead of kept as unknown. */
+  partial?: true;
 }
 
 export function table<const R extends Rows>(name: string, rows: R): Table<R> {
@@ -65,6 +67,15 @@ export function table<const R extends Rows>(name: string, rows: R): Table<R> {
   }
   const lists = [...byName.values()].filter((row) => row.value.shape === "list").map((row) => row.name);
   return { name, rows, byName, byType, lists };
+}
+
+/** A table of fewer attributes: of a dump with thousands of messages, what nobody reads is not worth decoding. */
+export function only<R extends Rows, const K extends keyof R & string>(
+  of: Table<R>,
+  names: readonly K[],
+): Table<Pick<R, K>> {
+  const rows = Object.fromEntries(names.map((name) => [name, of.rows[name]])) as unknown as Pick<R, K>;
+  return { ...table(of.name, rows), partial: true };
 }
 
 export function list<T>(item: Plain<T>): List<T> {

@@ -47,6 +47,7 @@ export function decodeAttributes(
     const row = table.byType[type & NLA_TYPE_MASK];
     at += aligned(stop - at);
     if (row === undefined) {
+      if (table.partial) continue;
       unknown.push({ type, bytes: bytes.subarray(payload, stop) });
       continue;
     }

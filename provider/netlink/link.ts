@@ -1,6 +1,6 @@
 /** Links: RTM_*LINK and RTM_*LINKPROP, struct ifinfomsg (linux/rtnetlink.h), IFLA_* (linux/if_link.h). */
 
-import { list, NLA_F_NESTED, nested, table, type Values, variant } from "./attribute";
+import { list, NLA_F_NESTED, nested, only, table, type Values, variant } from "./attribute";
 import { bridgePortTable, bridgeTable } from "./bridge";
 import { decodeMessage, encodeMessage, type Family } from "./family";
 import { type FieldValues, layout } from "./layout";
@@ -180,6 +180,12 @@ export function encodeLink(
   unknown?: readonly RawAttribute[],
 ): Buffer {
   return encodeMessage(linkFamily, type, flags, header, attributes, unknown);
+}
+
+/** As `decodeLink`, but of these attributes alone; what else the message has is passed over. */
+export function linkDecoder<const K extends keyof LinkAttributes & string>(...names: K[]) {
+  const family = { ...linkFamily, attributes: only(linkTable, names) };
+  return (message: Buffer) => decodeMessage(family, message);
 }
 
 /** Reads one message about a link; throws MALFORMED_MESSAGE. Buffers in the result are views of `message`. */

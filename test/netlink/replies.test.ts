@@ -11,6 +11,7 @@ import {
   IFF,
   type LinkAttributes,
   type LinkHeader,
+  linkDecoder,
   linkFamily,
 } from "../../provider/netlink/link";
 import type { TunData } from "../../provider/netlink/tun";
@@ -115,6 +116,18 @@ describe("links", () => {
       if (attributes.ifalias === undefined) expect(again.equals(anonymous(message))).toBe(true);
     },
   );
+});
+
+test("a decoder of some attributes gives them as the whole one does, and nothing else", () => {
+  const decode = linkDecoder("mtu", "linkinfo", "propList");
+  for (const message of linkMessages) {
+    const { attributes, ...rest } = decodeLink(message);
+    const { mtu, linkinfo, propList } = attributes;
+    const found = decode(message);
+    expect(found).toEqual({ ...rest, unknown: [], attributes: { mtu, linkinfo, propList } });
+    expect(Object.keys(found.attributes)).not.toContain("ifname");
+  }
+  expect(linkMessages.length).toBeGreaterThan(3);
 });
 
 describe("data of kinds", () => {

@@ -82,8 +82,16 @@ interface ObservedAddresses {
   addresses: readonly Address[];
 }
 
+/** By the inputs, which are asked for several times, and do not change. */
+const known = new WeakMap<Inputs, DesiredAddresses | undefined>();
+
 /** undefined where no address is declared, and others' addresses do not matter. */
 export function desiredAddresses(inputs: Inputs): DesiredAddresses | undefined {
+  if (!known.has(inputs)) known.set(inputs, readAddresses(inputs));
+  return known.get(inputs);
+}
+
+function readAddresses(inputs: Inputs): DesiredAddresses | undefined {
   const exclusive = inputs.exclusiveAddresses === true;
   if (inputs.address === undefined && inputs.addresses === undefined && !exclusive) return undefined;
   const primary = primaryOf(inputs);

@@ -10,6 +10,7 @@ import {
   removeAlternativeName,
 } from "../../host/links";
 import { accepted, refusal } from "../../host/refusals";
+import type { Scene } from "../../host/scenes";
 import type { Sighting, Target } from "../kind";
 
 /** What kinds that are links observe of one. */
@@ -33,19 +34,18 @@ export interface ObservedLink {
  */
 export async function sightLink(target: Target, host: Host): Promise<Sighting<ObservedLink>> {
   const { namespace, recorded } = target;
-  const wanted = await tableOf(namespace, host);
+  const wanted = await sceneOf(namespace, host);
   const sighting: Sighting<ObservedLink> = {};
   if (wanted === undefined) sighting.namespaceMissing = true;
-  const object =
-    (await findIn(wanted, namespace, target, host)) ?? (recorded && (await findElsewhere(target, host)));
+  const object = findIn(wanted, target) ?? (recorded && (await findElsewhere(target, host)));
   if (object !== undefined) {
     sighting.object = object;
     sighting.leaseLost = !object.link.leases.includes(target.lease);
   }
-  const namesake = wanted?.named(target.name);
+  const namesake = wanted?.links.named(target.name);
   if (wanted && namesake && namesake !== object?.link) {
     sighting.obstacle = {
-      object: await observe(namesake, wanted, namespace, host),
+      object: observe(namesake, wanted),
       sameStack: namesake.leases.some((lease) => sameStack(lease, target.lease)),
       leased: namesake.leases.length > 0,
     };
@@ -54,29 +54,24 @@ export async function sightLink(target: Target, host: Host): Promise<Sighting<Ob
 }
 
 /** undefined where the namespace does not exist. */
-async function tableOf(namespace: string | undefined, host: Host): Promise<LinkTable | undefined> {
-  return host.links.table(namespace).catch((error) => {
+async function sceneOf(namespace: string | undefined, host: Host): Promise<Scene | undefined> {
+  try {
+    return await host.scenes.of(namespace);
+  } catch (error) {
     if (isTuntapError(error) && error.code === "NAMESPACE_MISSING") return undefined;
     throw error;
-  });
+  }
 }
 
-async function findIn(
-  table: LinkTable | undefined,
-  namespace: string | undefined,
-  target: Target,
-  host: Host,
-): Promise<ObservedLink | undefined> {
-  const { lease, recorded } = target;
-  const leased = table?.named(lease);
-  if (table && leased) return observe(leased, table, namespace, host);
+function findIn(scene: Scene | undefined, { lease, recorded }: Target): ObservedLink | undefined {
+  const leased = scene?.links.named(lease);
+  if (scene && leased) return observe(leased, scene);
   // The recorded link, if it is certainly that one and has lost nothing but its lease.
-  const link = table?.at(Number(recorded?.ifindex));
-  if (!table || !link?.tun || !recorded || link.leases.length > 0 || link.name !== recorded.name)
+  const link = scene?.links.at(Number(recorded?.ifindex));
+  if (!scene || !link?.tun || !recorded || link.leases.length > 0 || link.name !== recorded.name)
     return undefined;
-  const seen = await observe(link, table, namespace, host);
-  return seen.bootId === recorded.__bootId && seen.namespaceInode === recorded.__namespaceInode
-    ? seen
+  return scene.bootId === recorded.__bootId && scene.namespaceInode === recorded.__namespaceInode
+    ? observe(link, scene)
     : undefined;
 }
 
@@ -88,32 +83,23 @@ async function findElsewhere(target: Target, host: Host): Promise<ObservedLink |
     (name, position, all) => name !== namespace && all.indexOf(name) === position,
   );
   for (const name of names) {
-    const found = await findIn(await tableOf(name, host), name, target, host);
+    const found = findIn(await sceneOf(name, host), target);
     if (found) return found;
   }
   return undefined;
 }
 
-async function observe(
-  link: Link,
-  neighbours: LinkTable,
-  namespace: string | undefined,
-  host: Host,
-): Promise<ObservedLink> {
-  const [addresses, bootId, entry] = await Promise.all([
-    host.addresses.of(namespace, link.ifindex),
-    host.bootId(),
-    namespace === undefined ? undefined : host.namespaces.find(namespace),
-  ]);
+function observe(link: Link, scene: Scene): ObservedLink {
+  const { namespace, links, addresses, bootId, namespaceInode } = scene;
   return {
     link,
     namespace,
     ifindex: link.ifindex,
     hasBroadcast: link.broadcast,
-    addresses,
-    neighbours,
+    addresses: addresses.get(link.ifindex) ?? [],
+    neighbours: links,
     bootId,
-    namespaceInode: entry?.inode ?? 0,
+    namespaceInode,
   };
 }
 
