@@ -5,7 +5,7 @@ import { parseUrn } from "./host/leases";
 import type { Inputs, Kind, Problem } from "./kinds/kind";
 import { namespaceSpace } from "./kinds/parts/names";
 import { defaultName, type Identity, mask, maskSecrets, type Notice, targetOf, type Wanted } from "./request";
-import { validate } from "./validate";
+import { validate, without } from "./validate";
 
 export interface CheckResult {
   inputs: Record<string, unknown>;
@@ -35,7 +35,7 @@ export class Checker {
     const { inputs, problems } = validate(kind, given, unknown);
     const notices: Notice[] = [];
     const broken = new Set(problems.map(({ property }) => property));
-    const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
+    const sound = without(inputs, broken);
     const found = (await kind.hostRules?.(sound, unknown, this.host)) ?? [];
     problems.push(...found.filter(({ warning }) => !warning));
     if (problems.length === 0) {

@@ -6,17 +6,31 @@ export type AnyDifference = Difference<any, any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
 type AnyProperty = Property<any, any, any>;
 
+const coveredInputs = new WeakMap<Kind, ReadonlySet<string>>();
+
+/** The inputs whose values properties of the kind compare with the object. */
+export function covered(kind: Kind): ReadonlySet<string> {
+  let names = coveredInputs.get(kind);
+  if (!names) {
+    names = new Set(kind.properties.flatMap((property) => property.inputs));
+    coveredInputs.set(kind, names);
+  }
+  return names;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
 /** What differs between the wanted and the observed object, in the order of the kind's table. */
 export function differences(
   kind: Kind,
   target: Target,
   desired: unknown,
   observed: unknown,
-  skip: ReadonlySet<string> = new Set(),
+  skip: ReadonlySet<string> = nothing,
 ): AnyDifference[] {
   const found: AnyDifference[] = [];
   for (const property of kind.properties as readonly AnyProperty[]) {
-    if (property.inputs.some((input) => skip.has(input))) continue;
+    if (skip.size > 0 && property.inputs.some((input) => skip.has(input))) continue;
     const want = property.want(desired, target.recorded);
     if (want === undefined) continue;
     const is = property.is(observed, desired, target.recorded);

@@ -1,7 +1,7 @@
 import { consequence, onBusyOf } from "./busy";
-import { describeDifference, differences, equal, judge } from "./differences";
+import { covered, describeDifference, differences, equal, judge } from "./differences";
 import type { Host } from "./host/host";
-import type { BusyMode, InputSchema, Kind, Target } from "./kinds/kind";
+import type { BusyMode, Kind, Target } from "./kinds/kind";
 import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
 
 export interface DiffResult {
@@ -90,10 +90,10 @@ export class Planner {
     result: DiffResult,
     note: (severity: Notice["severity"], message: string) => void,
   ): void {
-    for (const [name, schema] of otherInputs(kind)) {
-      if (unknown.has(name) || equal(inputs[name], recorded[name])) continue;
+    for (const name in kind.inputs) {
+      if (unknown.has(name) || covered(kind).has(name) || equal(inputs[name], recorded[name])) continue;
       result.changes = true;
-      if (schema.change === "replace") result.replaces.push(name);
+      if (kind.inputs[name]?.change === "replace") result.replaces.push(name);
     }
     if (!equal(identity, recorded.__tuntap)) result.changes = true;
     for (const name of recorded.__declared ?? []) {
@@ -144,19 +144,6 @@ export class Planner {
       }
     }
   }
-}
-
-const others = new WeakMap<Kind, [string, InputSchema][]>();
-
-/** The inputs that no property of the kind covers. */
-function otherInputs(kind: Kind): readonly [string, InputSchema][] {
-  let found = others.get(kind);
-  if (!found) {
-    const covered = new Set(kind.properties.flatMap((property) => property.inputs));
-    found = Object.entries(kind.inputs).filter(([name]) => !covered.has(name));
-    others.set(kind, found);
-  }
-  return found;
 }
 
 /** Why an object is gone, as far as can be told, and what follows. */

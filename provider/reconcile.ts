@@ -2,7 +2,7 @@ import { onBusyOf, Patience } from "./busy";
 import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
 import { converge, HalfMade, remove } from "./converge";
-import { describeDifference, differences } from "./differences";
+import { covered, describeDifference, differences } from "./differences";
 import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
 import type { BusyMode, Inputs, Kind, Target } from "./kinds/kind";
@@ -166,21 +166,22 @@ export class Reconciler {
     object: unknown,
   ): ReadResult {
     const shown = kind.present(object, desired, declared, target.recorded);
-    const passed = Object.entries(declared).filter(([name]) => !(name in shown) && !coveredByRow(kind, name));
-    const outputs: Outputs = {
-      ...Object.fromEntries(passed),
-      ...Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== undefined)),
-      ...kind.remember(object),
+    const outputs: Outputs = {};
+    const inputs: Record<string, unknown> = { __tuntap: identity };
+    // An input that a property covers has its value from the kernel alone, not from the program's words.
+    for (const name in declared) {
+      if (!(name in shown) && !covered(kind).has(name)) outputs[name] = declared[name];
+    }
+    for (const name in shown) if (shown[name] !== undefined) outputs[name] = shown[name];
+    Object.assign(outputs, kind.remember(object), {
       __tuntap: identity,
       __lease: target.lease,
       __declared: Object.keys(kind.inputs).filter((name) => declared[name] !== undefined),
-    };
+    });
     hideDerived(kind, outputs, declared, identity);
-    const inputs = Object.fromEntries(
-      Object.keys(declared).flatMap((name) => (outputs[name] === undefined ? [] : [[name, outputs[name]]])),
-    );
+    for (const name in declared) if (outputs[name] !== undefined) inputs[name] = outputs[name];
     const id = target.namespace === undefined ? String(outputs.name) : `${target.namespace}/${outputs.name}`;
-    return { id, outputs, inputs: { ...inputs, __tuntap: identity } };
+    return { id, outputs, inputs };
   }
 
   /** Every error that leaves says which resource it is about, and tells no secret. */
@@ -199,11 +200,6 @@ export class Reconciler {
       );
     }
   }
-}
-
-/** An input whose value comes from the kernel alone, so that the program's words must not stand for it. */
-function coveredByRow(kind: Kind, name: string): boolean {
-  return kind.properties.some((property) => property.inputs.includes(name));
 }
 
 /** Outputs that would tell a secret input by another name are left out. */

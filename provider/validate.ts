@@ -19,23 +19,28 @@ export function validate(
   validator(inputs);
   for (const name of unknown) delete inputs[name];
   const problems = merged((validator.errors ?? []).map((error) => explain(kind, error)));
-  for (const [name, { required }] of Object.entries(kind.inputs)) {
-    if (required && inputs[name] === undefined && !unknown.has(name))
-      problems.push({ property: name, message: `${name} is required; give it` });
-  }
-  for (const [name, schema] of Object.entries(kind.inputs)) {
+  for (const name in kind.inputs) {
+    const { required, format = "" } = kind.inputs[name] as InputSchema;
     const value = inputs[name];
-    const problem = typeof value === "number" ? numberFormats[schema.format ?? ""]?.(value) : undefined;
+    if (required && value === undefined && !unknown.has(name))
+      problems.push({ property: name, message: `${name} is required; give it` });
+    const problem = typeof value === "number" ? numberFormats[format]?.(value) : undefined;
     if (problem) problems.push({ property: name, message: `${name} ${value} ${problem}` });
   }
   const broken = new Set(problems.map((problem) => problem.property));
-  const sound = Object.fromEntries(Object.entries(inputs).filter(([name]) => !broken.has(name)));
+  const sound = without(inputs, broken);
   // A rule about two inputs would only repeat what is already said of one of them.
   const ruled = (kind.rules?.(sound) ?? []).filter(
     ({ property, message }) =>
       !broken.has(property) && ![...broken, ...unknown].some((name) => message.includes(`\`${name}\``)),
   );
   return { inputs, problems: [...problems, ...ruled] };
+}
+
+/** The inputs but those. */
+export function without(inputs: Inputs, names: ReadonlySet<string>): Inputs {
+  if (names.size === 0) return inputs;
+  return Object.fromEntries(Object.entries(inputs).filter(([name]) => !names.has(name)));
 }
 
 function explain(kind: Kind, error: ErrorObject): Problem {

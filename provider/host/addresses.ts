@@ -86,7 +86,8 @@ export function addAddress(
   }
   const attributes: Partial<AddressAttributes> = { local: address, address: peer ?? address };
   if (broadcast !== undefined) attributes.broadcast = broadcast;
-  else if (hasBroadcast && peer === undefined && prefixLength < 31) attributes.broadcast = broadcastOf(cidr);
+  else if (hasBroadcast && peer === undefined && prefixLength < 31)
+    attributes.broadcast = broadcastOf(address, prefixLength);
   return encodeAddress(RTM.NEWADDR, write, header, attributes);
 }
 
@@ -146,8 +147,12 @@ export function splitCidr(cidr: Cidr): { address: string; prefixLength: number; 
   };
 }
 
-function broadcastOf(cidr: Cidr): string {
-  return ipaddr.IPv4.broadcastAddressFromCIDR(cidr).toString();
+/** The highest address of an IPv4 subnet. */
+function broadcastOf(address: string, prefixLength: number): string {
+  return address
+    .split(".")
+    .map((part, position) => Number(part) | (0xff >> Math.min(Math.max(prefixLength - 8 * position, 0), 8)))
+    .join(".");
 }
 
 function decodeTable(bytes: Buffer): AddressTable {

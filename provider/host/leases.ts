@@ -79,19 +79,7 @@ interface Urn {
  * `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`. The kind is the last word of the type, and parents of this
  * package are named alike, so that a link keeps its lease when it moves from one face of the provider to the other.
  */
-export function parseUrn(urn: string): Urn {
-  let parsed = known.get(urn);
-  if (!parsed) {
-    parsed = readUrn(urn);
-    known.set(urn, parsed);
-  }
-  return parsed;
-}
-
-/** One program has only so many resources, and each is asked for in every call. */
-const known = new Map<string, Urn>();
-
-function readUrn(urn: string): Urn {
+export const parseUrn = remembered((urn): Urn => {
   const [head = "", project = "", types = "", ...name] = urn.split("::");
   const chain = types.split("$");
   const type = chain.pop() ?? "";
@@ -104,9 +92,24 @@ function readUrn(urn: string): Urn {
     kind: type.slice(type.lastIndexOf(":") + 1),
     logicalName: name.join("::"),
   };
-}
+});
 
 function hash(parts: string[], digits: number): string {
   const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join("");
-  return createHash("sha256").update(text).digest("hex").slice(0, digits);
+  return digest(text).slice(0, digits);
+}
+
+const digest = remembered((text) => createHash("sha256").update(text).digest("hex"));
+
+/** Keeps its answers: one program has only so many resources, and each is asked about in every call. */
+function remembered<T>(work: (text: string) => T): (text: string) => T {
+  const answers = new Map<string, T>();
+  return (text) => {
+    let answer = answers.get(text);
+    if (answer === undefined) {
+      answer = work(text);
+      answers.set(text, answer);
+    }
+    return answer;
+  };
 }

@@ -86,9 +86,12 @@ export const wideInteger: Integer<bigint> = {
     little ? bytes.writeBigUInt64LE(value, at) : bytes.writeBigUInt64BE(value, at),
 };
 
-/** Bytes that are zero until they are written, so that padding is zero too. */
+/** What all writers write into: messages are small, many, and made one at a time. */
+let scratch = Buffer.alloc(4096);
+
+/** Bytes that are zero until they are written, so that padding is zero too. A new writer ends the one before it. */
 export class Writer {
-  bytes = Buffer.alloc(256);
+  bytes = scratch;
   length = 0;
 
   /** Makes room for `size` more bytes and gives the offset at which they begin. */
@@ -98,8 +101,9 @@ export class Writer {
     if (this.length > this.bytes.length) {
       const larger = Buffer.alloc(Math.max(this.length, 2 * this.bytes.length));
       this.bytes.copy(larger, 0, 0, at);
-      this.bytes = larger;
+      this.bytes = scratch = larger;
     }
+    this.bytes.fill(0, at, this.length);
     return at;
   }
 
@@ -108,8 +112,8 @@ export class Writer {
     this.bytes.set(bytes, at);
   }
 
-  /** What was written, as a view without a copy; nothing may be written afterwards. */
+  /** A copy of what was written. */
   finish(): Buffer {
-    return this.bytes.subarray(0, this.length);
+    return Buffer.from(this.bytes.subarray(0, this.length));
   }
 }

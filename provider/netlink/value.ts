@@ -137,7 +137,10 @@ export const ip: Plain<string> = {
     end - start === 4
       ? `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`
       : ipaddr.fromByteArray([...bytes.subarray(start, end)]).toString(),
-  write: (writer, value) => writer.append(Uint8Array.from(ipaddr.parse(value).toByteArray())),
+  write: (writer, value) =>
+    writer.append(
+      Uint8Array.from(value.includes(":") ? ipaddr.parse(value).toByteArray() : value.split(".").map(Number)),
+    ),
   show: String,
 };
 
