@@ -14,6 +14,9 @@ need strace strace
 need sudo sudo
 need clang-format clang-format
 need python3 python3
+need readelf binutils
+# What tools/prebuild installs its compiler with; Debian's python3 comes without.
+python3 -c "import ensurepip, venv" 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
   [ "$(id -u)" = 0 ] || { echo "these Debian packages are missing, install them:$missing" >&2; exit 1; }
   echo "installing Debian packages:$missing" >&2
@@ -21,4 +24,17 @@ if [ -n "$missing" ]; then
   apt-get update -qq >&2
   # shellcheck disable=SC2086
   apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+# To run what is built for arm64: tests that need it are skipped by name where it cannot be installed.
+if [ "$(uname -m)" = x86_64 ] && [ "$(id -u)" = 0 ]; then
+  wanted="qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross"
+  # shellcheck disable=SC2086
+  if ! dpkg-query -W $wanted >/dev/null 2>&1; then
+    echo "installing Debian packages, where they are to be had: $wanted" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $wanted; } >/dev/null 2>&1 ||
+      echo "they are not" >&2
+  fi
 fi

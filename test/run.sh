@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 trap 'sh tools/give-back.sh' EXIT
 sh tools/bootstrap.sh
 sh test/packages.sh
+npm run --silent prebuild
 npm run --silent check
 make -s -C native test
 node dist/cli/main.js engine

@@ -21,9 +21,19 @@ export const name = new tuntap.TunInterface("vmtap0", {
   address: "192.0.2.1/24",
   namespace: lab.name,
 }).name;
+new tuntap.TunInterface("vmtap1", { multiQueue: true, persistence: "process", namespace: lab.name });
 `,
   );
 });
+
+/** The programs of the package that are running, as the kernel names them. */
+function helpers(): string[] {
+  const programs = user.mustRun("for each in /proc/[0-9]*/exe; do readlink $each; done; true").split("\n");
+  return programs.filter((path) => path.startsWith(user.path));
+}
+
+const helper = () =>
+  join(user.path, `node_modules/pulumi-tuntap/prebuilds/linux-${process.arch}/tuntap-helper`);
 
 afterAll(async () => {
   await lab.close();
@@ -44,6 +54,7 @@ describe("npm install with install scripts disabled, no compiler, and npx tuntap
     const output = user.mustRun("npx --no-install tuntap up --yes", user.bare());
     expect(output).toMatch(/vmtap0/);
     expect(await lab.addresses("vmtap0")).toEqual(["192.0.2.1/24"]);
+    expect(helpers()).toEqual([helper()]);
     expect(user.mustRun("npx --no-install tuntap up --yes --expect-no-changes", user.bare())).toMatch(
       /nothing changes/,
     );
@@ -58,6 +69,7 @@ describe("npm install with install scripts disabled, no compiler, and npx tuntap
     expect(user.mustRun(plain("refresh"))).toMatch(/up: down on the host, up recorded/);
     user.mustRun(plain("destroy"));
     await expect(lab.ip("link")).rejects.toThrow();
+    expect(helpers()).toEqual([]);
   });
 });
 
@@ -70,8 +82,10 @@ describe.each(nodeVersions)("under Node.js %s", (version) => {
     expect(user.mustRun("node --version", bare)).toBe(`v${version}\n`);
     user.mustRun("node_modules/.bin/tuntap up --yes", bare);
     expect(await lab.addresses("vmtap0")).toEqual(["192.0.2.1/24"]);
+    expect(helpers()).toEqual([helper()]);
     user.mustRun("node_modules/.bin/tuntap down --yes", bare);
     await expect(lab.ip("link")).rejects.toThrow();
+    expect(helpers()).toEqual([]);
   });
 
   test("a CommonJS module and an ES module get the classes by name", ({ skip }) => {
