@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 /** The command `tuntap`: a table of commands; each loads what it needs when it runs. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { cancel } from "./commands/cancel";
 import { down } from "./commands/down";
@@ -13,6 +11,7 @@ import { show } from "./commands/show";
 import { status } from "./commands/status";
 import { up } from "./commands/up";
 import { exitCode, Failure, messageOf } from "./failure";
+import { readPackageFile } from "./package-file";
 
 const commands = [preview, up, refresh, down, status, show, cancel, env, engine];
 
@@ -35,15 +34,7 @@ async function main(): Promise<number> {
 }
 
 function ownVersion(): string {
-  const places = ["../package.json", "../../package.json"].map((place) => join(__dirname, place));
-  for (const place of places) {
-    try {
-      return (JSON.parse(readFileSync(place, "utf8")) as { version: string }).version;
-    } catch {
-      // It is in the other place: this runs from the sources or from dist.
-    }
-  }
-  return "unknown";
+  return (readPackageFile("package.json") as { version: string } | undefined)?.version ?? "unknown";
 }
 
 // What the program left open (servers, timers) must not keep the command alive.

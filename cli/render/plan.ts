@@ -1,4 +1,5 @@
 /** The plan in words: each resource, what happens to it, its properties old => new, and what was said about it. */
+import { readPackageFile } from "../package-file";
 import type { Changes, Diagnostic, Operation, Plan, Step } from "../plan";
 import type { Terminal } from "../terminal";
 import { nameOf, show } from "./value";
@@ -67,7 +68,7 @@ function headWord(step: Step, kind: Plan["kind"]): string {
 
 function propertyLines(step: Step, full: boolean): string[] {
   const lines: string[] = [];
-  for (const row of compare(step)) {
+  for (const row of compare(step, full)) {
     if (row.changed) lines.push(`${row.key}: ${row.before}${row.after}`);
     else if (full) lines.push(`${row.key}: ${show(row.value)}`);
   }
@@ -82,10 +83,13 @@ interface Row {
   value: unknown;
 }
 
-function compare(step: Step): Row[] {
+function compare(step: Step, full: boolean): Row[] {
   const { before, after } = step;
   if (step.operation === "delete") return rowsOf(before?.inputs, false);
-  if (!before) return rowsOf(after?.inputs, true);
+  if (!before) {
+    const rows = rowsOf(after?.inputs, true);
+    return full ? rows : rows.filter(({ key, value }) => !isDefault(nameOf(step.urn).kind, key, value));
+  }
   // Of a resource that is looked at anew, what it is counts; of one that is changed, what is declared.
   const old = step.operation === "same" ? before.outputs : before.inputs;
   const target = after?.inputs ?? {};
@@ -104,6 +108,30 @@ function rowsOf(properties: Record<string, unknown> | undefined, changed: boolea
     const value = properties?.[key];
     return { key, changed, before: "", after: show(value), value };
   });
+}
+
+/** What stands in no program, and is what one expects. */
+function isDefault(kind: string, input: string, value: unknown): boolean {
+  defaults ??= readDefaults();
+  const expected = defaults.get(`${kind} ${input}`);
+  return expected !== undefined && expected === value;
+}
+
+/** By kind and input. Read when the first creation is shown: most plans have none. */
+let defaults: Map<string, unknown> | undefined;
+
+function readDefaults(): Map<string, unknown> {
+  const { resources = {} } = (readPackageFile("schema.json") ?? {}) as {
+    resources?: Record<string, { inputProperties: Record<string, { default?: unknown }> }>;
+  };
+  return new Map(
+    Object.entries(resources).flatMap(([type, { inputProperties }]) =>
+      Object.entries(inputProperties).map(([input, schema]) => [
+        `${type.split(":").at(-1)} ${input}`,
+        schema.default,
+      ]),
+    ),
+  );
 }
 
 function visible(keys: string[]): string[] {

@@ -71,6 +71,16 @@ describe("a plan", () => {
     expect(lines).toEqual(["  ~  TunInterface tap0  update", "       mtu: 9000 => 1500"]);
   });
 
+  it("lists of a creation what the program says, and defaults only on request", () => {
+    const plan = new Plan("run");
+    const inputs = { name: "tap0", mode: "tap", up: true, adopt: false, onBusy: "force", owner: "alice" };
+    plan.record(step("resourcePreEvent", "create", undefined, inputs));
+    const lines = (full: boolean) => renderPlan(plan, new Terminal(true), full).map((line) => line.trim());
+    const said = ['name: "tap0"', 'onBusy: "force"', 'owner: "alice"'];
+    expect(lines(false)).toEqual(["+  TunInterface tap0  create", ...said]);
+    expect(lines(true)).toEqual(expect.arrayContaining([...said, "adopt: false", 'mode: "tap"', "up: true"]));
+  });
+
   it("counts a replacement once, and as running until its last step", () => {
     const plan = new Plan("run");
     plan.record(step("resourcePreEvent", "delete-replaced", { mode: "tap" }));
