@@ -1,9 +1,11 @@
+import type { ChildProcess } from "node:child_process";
 import type { Lab } from "./lab";
 
 /** Flags of linux/if_tun.h by the names of our inputs; without `packetInformation` it is IFF_NO_PI. */
 const flagBits = { packetInformation: 0, vnetHeader: 0x4000, multiQueue: 0x0100 } as const;
 
 export interface Attached {
+  process: ChildProcess;
   pid: number;
   end(): Promise<void>;
 }
@@ -31,7 +33,7 @@ export async function attached(
 ): Promise<Attached> {
   const child = await lab.start("end", "python3", "-c", attachScript(name, flags, how));
   if (!child.printed.startsWith("attached")) throw new Error(child.printed);
-  return { pid: child.pid as number, end: () => lab.release(child) };
+  return { process: child, pid: child.pid as number, end: () => lab.release(child) };
 }
 
 /** What such a process does, in Python: prints `attached … end` or `refused … end`. */

@@ -3,6 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { expect, test } from "vitest";
 import type { Run } from "../../provider/reconcile";
+import { attached } from "../harness/attach";
 import { Program } from "../harness/program";
 import { sleep } from "../harness/shell";
 import { base, kind, lab, useTunLab } from "./tun-lab";
@@ -107,16 +108,8 @@ test("a blocked change that waits in vain names property, holder and time", asyn
 test("a device that ends with the holder that is awaited is made anew", async () => {
   const { program } = waiting();
   await program.declare(kind, "dev0", patient());
-  const script = [
-    "import fcntl, os, struct, time",
-    "fd = os.open('/dev/net/tun', os.O_RDWR)",
-    "fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22s', b'dev0', 0x1002, b''))",
-    "fcntl.ioctl(fd, 0x400454cb, 0)",
-    "print('ready', flush=True)",
-    "time.sleep(600)",
-  ].join("\n");
-  const holder = await lab.start("ready", "python3", "-c", script);
-  await endingAfter(1000, holder, program.declare(kind, "dev0", patient()));
+  const holder = await attached(lab, "dev0", { persist: false });
+  await endingAfter(1000, holder.process, program.declare(kind, "dev0", patient()));
   expect((await lab.mustHave("dev0")).linkinfo?.info_data?.persist).toBe(true);
   expect(await lab.addresses("dev0")).toHaveLength(3);
 });

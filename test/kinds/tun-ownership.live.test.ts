@@ -1,6 +1,7 @@
 /** Whose an interface is, and who holds it: leases, adoption, orphans, and processes that are attached. */
 
 import { describe, expect, test } from "vitest";
+import { attached } from "../harness/attach";
 import { Program } from "../harness/program";
 import { base, kind, lab, program, useTunLab } from "./tun-lab";
 
@@ -90,15 +91,7 @@ describe("an interface that a process holds", () => {
 
 test("a holder that takes the persist flag away: seen as drift, blocked until it ends, then made anew", async () => {
   await program.declare(kind, "dev0", base());
-  const script = [
-    "import fcntl, os, struct, sys, time",
-    "fd = os.open('/dev/net/tun', os.O_RDWR)",
-    "fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22s', b'dev0', 0x1002, b''))",
-    "fcntl.ioctl(fd, 0x400454cb, 0)",
-    "print('ready', flush=True)",
-    "time.sleep(600)",
-  ].join("\n");
-  const holder = await lab.start("ready", "python3", "-c", script);
+  const holder = await attached(lab, "dev0", { persist: false });
   const plan = await program.newRun().plan(kind, "dev0", base());
   expect(plan.notices.map((notice) => notice.message).join()).toMatch(
     /persistence: not persistent .* on the host, runtime declared/,
@@ -107,7 +100,7 @@ test("a holder that takes the persist flag away: seen as drift, blocked until it
     code: "LINK_BUSY",
     property: "persistence",
   });
-  await lab.release(holder);
+  await holder.end();
   expect(await lab.link("dev0")).toBeUndefined();
   expect((await program.declare(kind, "dev0", base())).operation).toBe("update");
   expect((await lab.mustHave("dev0")).linkinfo?.info_data?.persist).toBe(true);
