@@ -7,6 +7,8 @@ import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
 
 /** How often one property is written before another hand is suspected. */
 const writesPerProperty = 2;
+/** How often an object that vanishes meanwhile is made anew before another hand is suspected. */
+const attempts = 3;
 
 export interface Goal {
   kind: Kind;
@@ -26,12 +28,17 @@ export interface Goal {
  */
 export async function converge(goal: Goal): Promise<unknown> {
   const { kind, host, target } = goal;
-  const made = await ensure(goal, await waitWhileBlocked(goal, await kind.sight(target, host)));
-  try {
-    return await synchronise(goal);
-  } catch (error) {
-    if (made) await undo(goal, error);
-    throw error;
+  for (let attempt = 1; ; attempt += 1) {
+    let made = false;
+    try {
+      made = await ensure(goal, await waitWhileBlocked(goal, await kind.sight(target, host)));
+      return await synchronise(goal);
+    } catch (error) {
+      if (made) await undo(goal, error);
+      // What was there already may end between two looks, with its last holder: then it is made anew.
+      else if (attempt < attempts && isTuntapError(error) && error.code === "LINK_VANISHED") continue;
+      throw error;
+    }
   }
 }
 

@@ -24,7 +24,10 @@ export function tunRefusal(
   result: { errno: number; step?: string; extack?: string },
   facts: Omit<ErrorFacts, "errno" | "extack" | "operation">,
 ): TuntapError {
-  const code = systemFailureCode({ errno: result.errno, operation: result.step ?? "TUNSETIFF" });
+  const vanished = result.errno === errno.ENODEV && result.step !== "open";
+  const code = vanished
+    ? "LINK_VANISHED"
+    : systemFailureCode({ errno: result.errno, operation: result.step ?? "TUNSETIFF" });
   return new TuntapError(code, {
     ...facts,
     errno: result.errno,

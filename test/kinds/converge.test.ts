@@ -49,7 +49,7 @@ function lamp(start: Lamp) {
       leaseIsOurs: true,
       patience: new Patience({ mode: "fail", seconds: 0 }),
     });
-  return { kernel, write, run, state };
+  return { kernel, write, run, kind, state };
 }
 
 test("what was written is read back, in one batch", async () => {
@@ -106,4 +106,35 @@ test("nothing is written where nothing differs", async () => {
   const { kernel, run } = lamp({ level: 3, colour: 4 });
   await run({ level: 3, colour: 4 });
   expect(kernel.requests).toEqual([]);
+});
+
+test("what was there and ends between two looks is made anew", async () => {
+  const { kernel, write, run, kind, state } = lamp({ level: 0, colour: 0 });
+  kernel.answer = (messages) => {
+    messages.forEach(write);
+    return messages.map(() => ({ errno: 0 }));
+  };
+  let looks = 0;
+  let made = 0;
+  kind.sight = async () => {
+    looks += 1;
+    // There at first, then gone until it is made.
+    return looks === 1 || made > 0 ? { object: { ...state } } : {};
+  };
+  kind.create = async () => {
+    made += 1;
+  };
+  expect(await run({ level: 3, colour: 0 })).toEqual({ level: 3, colour: 0 });
+  expect(made).toBe(1);
+});
+
+test("what vanishes again and again is another's doing: an error, and nothing is left of ours", async () => {
+  const { run, kind } = lamp({ level: 0, colour: 0 });
+  let looks = 0;
+  kind.sight = async () => {
+    looks += 1;
+    return looks % 2 === 1 ? { object: { level: 0, colour: 0 } } : {};
+  };
+  await expect(run({ level: 3, colour: 0 })).rejects.toMatchObject({ code: "LINK_VANISHED" });
+  expect(looks).toBe(6);
 });
