@@ -59,9 +59,10 @@ void need_visible_programs() {
   if (!visible) throw Skip{"processes are not seen as their programs"};
 }
 
-/// True as soon as `holds` is; false after five seconds.
+/// True as soon as `holds` is; false after thirty seconds: the kernel ends namespaces, and so their links,
+/// one after the other, also those of others.
 bool until(const std::function<bool()>& holds) {
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     if (holds()) return true;
     ::usleep(10'000);
   }
