@@ -91,33 +91,6 @@ HoldResult start_keeper(const TunDescriptor& queue, const HoldOperation& operati
   return result;
 }
 
-HoldResult start(const NamespaceName& place, const HoldOperation& operation, const std::string& helper,
-                 Keepers& keepers) {
-  const std::string& lease = operation.lease;
-  if (lease.empty() || lease.size() > lease_length || has_nul(lease)) return {EINVAL, "lease", 0};
-  const auto found = keeper_of(operation.name, keepers);
-  TunResult attached;
-  TunDescriptor queue;
-  in_namespace(place, [&] {
-    if (find_link_index(operation.name) != operation.ifindex) {
-      attached.number = ENODEV;
-      attached.step = "TUNSETIFF";
-    } else if (found == keepers.end()) {
-      queue = open_idle_queue(operation.name, operation.ifindex, operation.flags, attached);
-    }
-  });
-  if (attached.number != 0) return {attached.number, attached.step, 0};
-  if (found != keepers.end()) return {0, {}, found->process.pid};
-  HoldResult result = start_keeper(queue, operation, helper);
-  if (result.number == 0) {
-    Holder keeper;
-    keeper.link = operation.name;
-    keeper.process.pid = result.pid;
-    keepers.push_back(std::move(keeper));
-  }
-  return result;
-}
-
 HoldResult end_keeper(pid_t pid) {
 #if defined(SYS_pidfd_open) && defined(SYS_pidfd_send_signal)
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -138,6 +111,38 @@ HoldResult end_keeper(pid_t pid) {
   (void)pid;
   return {ENOSYS, "pidfd_open", 0};
 #endif
+}
+
+HoldResult start(const NamespaceName& place, const NamespaceId& id, const HoldOperation& operation,
+                 const std::string& helper, Keepers& keepers) {
+  const std::string& lease = operation.lease;
+  if (lease.empty() || lease.size() > lease_length || has_nul(lease)) return {EINVAL, "lease", 0};
+  const auto found = keeper_of(operation.name, keepers);
+  TunResult attached;
+  TunDescriptor queue;
+  in_namespace(place, [&] {
+    if (find_link_index(operation.name) != operation.ifindex) {
+      attached.number = ENODEV;
+      attached.step = "TUNSETIFF";
+    } else if (found == keepers.end()) {
+      queue = open_idle_queue(operation.name, operation.ifindex, operation.flags, attached);
+    }
+  });
+  if (attached.number != 0) return {attached.number, attached.step, 0};
+  if (found != keepers.end()) return {0, {}, found->process.pid};
+  const HoldResult result = start_keeper(queue, operation, helper);
+  if (result.number != 0) return result;
+  // A keeper that found no name for its namespace takes that for one that never had any, and stays.
+  if (place && !leads_to(*place, id)) {
+    end_keeper(result.pid);
+    identify_namespace(place);  // throws if there is none of that name
+    return {ENODEV, "setns", 0};
+  }
+  Holder keeper;
+  keeper.link = operation.name;
+  keeper.process.pid = result.pid;
+  keepers.push_back(std::move(keeper));
+  return result;
 }
 
 HoldResult end(const NamespaceName& place, const HoldOperation& operation, Keepers& keepers) {
@@ -172,11 +177,13 @@ std::vector<HoldResult> run_hold_operations(const NamespaceName& place,
   static auto* const holding = new std::mutex;
   const std::lock_guard lock(*holding);
   lock_namespace(locked);
+  const NamespaceId id = identify_namespace(locked);
   Keepers keepers = find_keepers(place);
   std::vector<HoldResult> results;
   for (const HoldOperation& operation : operations) {
-    results.push_back(operation.kind == HoldOperation::Kind::start ? start(place, operation, helper, keepers)
-                                                                   : end(place, operation, keepers));
+    results.push_back(operation.kind == HoldOperation::Kind::start
+                          ? start(place, id, operation, helper, keepers)
+                          : end(place, operation, keepers));
   }
   return results;
 }

@@ -49,14 +49,6 @@ NamespaceName find_name(const NamespaceId& place) {
   return std::nullopt;
 }
 
-bool leads_to(const std::string& name, const NamespaceId& place) {
-  try {
-    return identify_namespace(name) == place;
-  } catch (const SystemError&) {
-    return false;
-  }
-}
-
 /// Opens the queue anew where the link is now, so that the namespace it came from can end. False if that did
 /// not work, and all is as it was.
 bool follow(const Descriptor& home) {
@@ -77,41 +69,59 @@ bool follow(const Descriptor& home) {
   return ::dup3(queue.number(), keeper_queue, O_CLOEXEC) == keeper_queue;
 }
 
-/// Returns when the link is gone, or when its namespace has lost its name and only this queue keeps both.
-void stay() {
-  const Descriptor home = open_namespace(std::nullopt);
-  // Tells by POLLPRI of every change of the mounts, so also when a namespace loses its name. Inotify would
-  // do, but root may have 128 instances of it, and one namespace may have a thousand keepers.
-  const auto mounts = descriptor_or_throw(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), "open");
-  NamespaceId place = opened_in();
-  NamespaceName name = find_name(place);
-  bool lost = false;  // the name; not yet settled what follows from that
-  for (;;) {
-    // A queue that is put aside has nothing to read, but the kernel wakes readers alone when the link goes.
-    pollfd watched[] = {{keeper_queue, POLLIN, 0}, {name ? mounts.number() : -1, POLLPRI, 0}};
-    ::poll(watched, 2, lost ? retry_milliseconds : -1);
-    if (watched[0].revents != 0) {
-      ifreq link{};
-      if (!ask_link(link)) return;
-      ::poll(nullptr, 0, 10);  // the kernel is still at it
-      continue;
-    }
-    if (!lost && (!name || leads_to(*name, place))) continue;
-    lost = true;
-    try {
-      name = find_name(place);  // it may have another
-      if (!name) {
-        if (identify_namespace(link_namespace()) == place) return;
-        if (!follow(home)) continue;
-        place = opened_in();
-        name = find_name(place);
+/// Looks after the queue, and after the namespace that it keeps alive.
+class Watch {
+ public:
+  Watch()
+      : home_(open_namespace(std::nullopt)),
+        mounts_(descriptor_or_throw(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), "open")),
+        place_(opened_in()),
+        name_(find_name(place_)) {}
+
+  /// Returns when the link is gone, or when its namespace has lost its name and only this queue keeps both.
+  void stay() {
+    for (;;) {
+      // A queue that is put aside has nothing to read, but the kernel wakes readers alone when the link goes.
+      pollfd watched[] = {{keeper_queue, POLLIN, 0}, {name_ ? mounts_.number() : -1, POLLPRI, 0}};
+      ::poll(watched, 2, lost_ ? retry_milliseconds : -1);
+      if (watched[0].revents != 0) {
+        ifreq link{};
+        if (!ask_link(link)) return;
+        ::poll(nullptr, 0, 10);  // the kernel is still at it
+        continue;
       }
-      lost = false;
-    } catch (const SystemError&) {
-      // Out of memory for a moment, say: no reason to give the link up. It is tried again.
+      try {
+        if (!is_worth_keeping()) return;
+      } catch (const SystemError&) {
+        // Out of memory for a moment, say: no reason to give the link up. It is tried again.
+      }
     }
   }
-}
+
+ private:
+  bool is_worth_keeping() {
+    if (!lost_ && (!name_ || leads_to(*name_, place_))) return true;
+    lost_ = true;
+    name_ = find_name(place_);  // it may have another
+    if (!name_) {
+      if (identify_namespace(link_namespace()) == place_) return false;
+      if (!follow(home_)) return true;
+      place_ = opened_in();
+      name_ = find_name(place_);
+    }
+    lost_ = false;
+    return true;
+  }
+
+  Descriptor home_;
+  // Tells by POLLPRI of every change of the mounts, so also when a namespace loses its name. Inotify would
+  // do, but root may have 128 instances of it, and one namespace may have a thousand keepers. Opened before
+  // the name is looked up, so that no change is missed.
+  Descriptor mounts_;
+  NamespaceId place_;
+  NamespaceName name_;
+  bool lost_ = false;  ///< the name; not yet settled what follows from that
+};
 
 /// Descriptors that the starter's own starter left open: a pipe kept here would never end for its reader.
 void close_others() {
@@ -166,16 +176,14 @@ int keep(int count, char**) {
   if (child > 0) return 0;
   leave_starter();
   close_others();
-  report(0, ::getpid());
-  close_standard();
-  for (;;) {
-    try {
-      stay();
-      return 0;
-    } catch (const SystemError&) {
-      ::poll(nullptr, 0, retry_milliseconds);
-      if (!ask_link(link)) return 0;
-    }
+  try {
+    Watch watch;
+    report(0, ::getpid());
+    close_standard();
+    watch.stay();
+    return 0;
+  } catch (const SystemError& error) {
+    return report(error.number, 0);
   }
 }
 

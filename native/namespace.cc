@@ -108,6 +108,14 @@ NamespaceId identify_namespace(const Descriptor& place) {
   return {found.st_dev, found.st_ino};
 }
 
+bool leads_to(const std::string& name, const NamespaceId& place) {
+  try {
+    return identify_namespace(name) == place;
+  } catch (const SystemError&) {
+    return false;
+  }
+}
+
 Descriptor open_namespace(const NamespaceName& name) {
   const std::string path = name ? path_of(*name) : own_namespace;
   auto place = descriptor_or_throw(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);

@@ -36,6 +36,9 @@ NamespaceId identify_namespace(const NamespaceName& name);
 /// Of a descriptor that leads to one.
 NamespaceId identify_namespace(const Descriptor& place);
 
+/// Whether /run/netns/NAME is that very namespace.
+bool leads_to(const std::string& name, const NamespaceId& place);
+
 /// A descriptor that leads to the namespace.
 Descriptor open_namespace(const NamespaceName& name);
 

@@ -240,6 +240,33 @@ TEST(a_keeper_keeps_no_namespace_alive_that_lost_its_name) {
   CHECK(keeper.ends());
 }
 
+TEST(a_keeper_knows_its_namespace_from_the_first_moment) {
+  for (int round = 0; round < 30; ++round) {
+    add_namespace("blue", std::nullopt);
+    int index = 0;
+    in_namespace("blue", [&] { index = create("tap0"); });
+    Kept keeper(start("tap0", index, "blue").pid);
+    remove_namespace("blue");
+    CHECK(keeper.ends());
+  }
+}
+
+TEST(a_namespace_that_goes_during_a_start_leaves_no_keeper) {
+  for (int round = 0; round < 60; ++round) {
+    add_namespace("blue", std::nullopt);
+    int index = 0;
+    in_namespace("blue", [&] { index = create("tap0"); });
+    std::thread remover([&] {
+      ::usleep(round * 100);
+      remove_namespace("blue");
+    });
+    const int error = error_of([&] { start("tap0", index, "blue"); });
+    remover.join();
+    CHECK(error == 0 || error == ENOENT || error == EINVAL);  // or between unmounting and unlinking
+    CHECK(until([] { return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD; }));
+  }
+}
+
 TEST(a_second_start_finds_the_first) {
   const int index = create("tap0");
   const HoldOperation twice = operation_start("tap0", index);
