@@ -151,6 +151,12 @@ function statusOf(pid: number): Status | undefined {
   }
 }
 
+/** Stops a process, and waits until all of its threads have stopped. */
+export async function stop(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  await until(`${pid} has stopped`, () => statusOf(pid)?.state === "T");
+}
+
 export function lives(pid: number): boolean {
   const state = statusOf(pid)?.state;
   return state !== undefined && state !== "Z" && state !== "X";
