@@ -145,14 +145,16 @@ void leave_starter() {
   if (::chdir("/") < 0) return;  // there is always one
 }
 
-/// Standard input, output and error; not before the report.
-void close_standard() {
-  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (int number = 0; number < keeper_queue; ++number) {
-    if (null)
-      ::dup2(null.number(), number);
-    else
-      ::close(number);
+/// Makes the descriptor one of /dev/null. Node.js leaves programs none of its standard ones, so it may be
+/// free: then it must not become the number of something else.
+void silence(int number) {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null == number) return;
+  if (null < 0) {
+    ::close(number);
+  } else {
+    ::dup2(null, number);
+    ::close(null);
   }
 }
 
@@ -176,10 +178,12 @@ int keep(int count, char**) {
   if (child > 0) return 0;
   leave_starter();
   close_others();
+  silence(STDIN_FILENO);
+  silence(STDERR_FILENO);
   try {
     Watch watch;
     report(0, ::getpid());
-    close_standard();
+    silence(keeper_report);
     watch.stay();
     return 0;
   } catch (const SystemError& error) {

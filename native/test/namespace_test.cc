@@ -121,3 +121,21 @@ TEST(accounts_are_found_by_name_and_id) {
   CHECK(!find_account(Database::group, 4123456789));
   CHECK(!find_account(Database::user, std::string("root\0x", 6)));
 }
+
+TEST(moving_wants_link_messages_and_both_namespaces) {
+  add_namespace("blue", std::nullopt);
+  netlink_request({new_link("veth", "moved")});
+  const int index = find_link("moved").index;
+  const auto replies = move_links(std::nullopt, "blue",
+                                  {Bytes(3), delete_link(index), touch_link(index + 7), touch_link(index)});
+  const int numbers[] = {EINVAL, EINVAL, ENODEV, 0};
+  for (size_t i = 0; i < replies.size(); ++i) CHECK_EQUAL(replies[i].number, numbers[i]);
+  CHECK_EQUAL(find_link("moved").index, 0);
+  in_namespace("blue", [&] { CHECK_EQUAL(find_link("moved").index, index); });
+  CHECK_EQUAL(error_of([] { move_links(std::nullopt, "nowhere", {}); }), ENOENT);
+  CHECK_EQUAL(error_of([] { move_links("nowhere", "blue", {}); }), ENOENT);
+  std::ofstream("/run/netns/plain");
+  CHECK_EQUAL(error_of([] { move_links("blue", "plain", {}); }), EINVAL);
+  CHECK_EQUAL(move_links("blue", std::nullopt, {touch_link(index)}).front().number, 0);
+  CHECK_EQUAL(find_link("moved").index, index);
+}
