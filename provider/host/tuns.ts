@@ -1,5 +1,6 @@
 import { constants } from "node:os";
-import type { HoldOperation, HoldResult, Kernel, TunResult } from "../kernel/kernel";
+import { KeyedCollectors } from "../kernel/collector";
+import type { HoldOperation, HoldResult, Kernel, NamespaceName, TunResult } from "../kernel/kernel";
 import type { Batch } from "./batch";
 import { addAlternativeName, type Link, type Tun } from "./links";
 
@@ -37,10 +38,14 @@ export interface TunChange {
 
 /** TUN and TAP interfaces: what only `/dev/net/tun` can do. */
 export class Tuns {
+  private readonly holds: KeyedCollectors<NamespaceName, HoldOperation, HoldResult>;
+
   constructor(
-    private readonly kernel: Kernel,
+    kernel: Kernel,
     private readonly batch: Batch,
-  ) {}
+  ) {
+    this.holds = new KeyedCollectors((namespace, operations) => kernel.hold(namespace, operations));
+  }
 
   /** Creates a persistent interface, down; never one that exists (EBUSY). */
   create(namespace: string | undefined, tun: NewTun): Promise<TunResult> {
@@ -81,17 +86,12 @@ export class Tuns {
   keep(namespace: string | undefined, link: Link, lease: string): Promise<HoldResult> {
     const { name, ifindex, tun } = link;
     const flags = tun ? flagsOf(tun) : 0;
-    return this.hold(namespace, { operation: "start", name, ifindex, flags, lease });
+    return this.holds.add(namespace, { operation: "start", name, ifindex, flags, lease });
   }
 
   /** Ends that process. */
   letGo(namespace: string | undefined, { name, ifindex }: Link): Promise<HoldResult> {
-    return this.hold(namespace, { operation: "end", name, ifindex });
-  }
-
-  private async hold(namespace: string | undefined, operation: HoldOperation): Promise<HoldResult> {
-    const [result] = await this.kernel.hold(namespace, [operation]);
-    return result ?? { errno: constants.errno.EIO };
+    return this.holds.add(namespace, { operation: "end", name, ifindex });
   }
 }
 

@@ -16,6 +16,7 @@ import { describe, expect, test } from "vitest";
 import { attached, attachScript } from "../harness/attach";
 import { lives } from "../harness/crash";
 import { keeperOf } from "../harness/keeper";
+import { Program } from "../harness/program";
 import { until } from "../harness/shell";
 import { base, kind, lab, program, useTunLab } from "./tun-lab";
 
@@ -156,4 +157,17 @@ test("runtime drift by hand of an interface with several queues is set back whil
   expect(await persistent()).toBe(true);
   await consumer.end();
   await lab.mustHave("dev0");
+});
+
+test("many at once are kept by one call, each by a process of its own", async () => {
+  const calls = { hold: 0 };
+  const counted = new Program("instance", "dev", "test", [], calls);
+  const names = Array.from({ length: 20 }, (_, index) => `dev${index}`);
+  const inputs = { owner: 1, multiQueue: true, persistence: "process", namespace: lab.name };
+  await Promise.all(names.map((name) => counted.declare(kind, name, inputs)));
+  const keepers = new Set(await Promise.all(names.map((name) => keeperOf(name, lab))));
+  expect(keepers.size).toBe(20);
+  expect(calls.hold).toBeLessThan(6);
+  await Promise.all(names.map((name) => counted.remove(name)));
+  expect(await lab.links()).toEqual([]);
 });
