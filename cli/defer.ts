@@ -5,35 +5,25 @@
  */
 import { createRequire, Module } from "node:module";
 
-const compilers = ["typescript", "@pulumi/pulumi/vendor/typescript@3.8.3/typescript.js"];
-const heavy = [...compilers, "@npmcli/arborist"];
-
-type Load = () => object;
+const heavy = ["typescript", "@npmcli/arborist", "@pulumi/pulumi/vendor/typescript@3.8.3/typescript.js"];
 
 /**
  * Puts stand-ins into the module cache, which is where `require` looks first.
  * @param file a file that resolves modules as @pulumi/pulumi does.
- * @returns loads the compiler after all: for a moment when there is nothing else to do.
  */
-export function deferHeavyModules(file: string): () => void {
+export function deferHeavyModules(file: string): void {
   const require = createRequire(file);
-  const loads = new Map<string, Load>();
   for (const id of heavy) {
     const path = resolved(require, id);
     if (path === undefined || require.cache[path]) continue;
-    const { standIn, load } = defer(() => {
+    const standIn = defer(() => {
       delete require.cache[path];
       return require(path) as object;
     });
     const module = new Module(path);
     Object.assign(module, { filename: path, loaded: true, exports: standIn });
     require.cache[path] = module;
-    loads.set(id, load);
   }
-  return () => {
-    const compiler = compilers.find((id) => loads.has(id));
-    if (compiler) loads.get(compiler)?.();
-  };
 }
 
 function resolved(require: NodeJS.Require, id: string): string | undefined {
@@ -45,7 +35,7 @@ function resolved(require: NodeJS.Require, id: string): string | undefined {
 }
 
 /** An object, and a function and class if need be, that becomes what `open` gives when it is first looked into. */
-function defer(open: Load): { standIn: object; load: Load } {
+function defer(open: () => object): object {
   let real: object | undefined;
   // The traps' rules compare with the target, so it takes over every property as it is.
   const target: object = function standIn() {};
@@ -70,5 +60,5 @@ function defer(open: Load): { standIn: object; load: Load } {
       return Reflect.apply(Reflect[trap], Reflect, args);
     };
   }
-  return { standIn: new Proxy(target, handler), load };
+  return new Proxy(target, handler);
 }

@@ -11,8 +11,6 @@ import type { Terminal } from "./terminal";
 export interface AutomationCopy {
   api: typeof Automation;
   file: string;
-  /** Loads what it needs to serialise a program's providers, and what it therefore would load on first use. */
-  loadCompiler(): void;
 }
 
 type Step = [source: Engine["source"], search: (terminal: Terminal) => Search | Promise<Search>];

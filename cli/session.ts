@@ -59,8 +59,8 @@ export async function openSession(
     if (needs.lock) clearLocks(project, state, options.stack, terminal);
     if (state.backend.folder) await clearTorn(state.backend.folder, terminal);
     const automation = loadAutomation(project);
-    // What only a program needs is loaded while the engine begins to work.
-    const meanwhile = () => needs.program && prepareProgram(automation);
+    // What only a program needs is loaded while the engine begins to work; what fails then, fails again and is told.
+    const meanwhile = () => needs.program && void prepareTypeScript().catch(() => {});
     const programErrors: ProgramError[] = [];
     const program = () => runProgram(project, (error) => programErrors.push(error));
     const workspace: Automation.LocalWorkspaceOptions = {
@@ -82,15 +82,8 @@ export async function openSession(
 
 export function loadAutomation(project: Project): AutomationCopy {
   const file = resolveForProgram(project, "@pulumi/pulumi/automation");
-  const loadCompiler = deferHeavyModules(file);
-  return { api: require(file) as typeof Automation, file, loadCompiler };
-}
-
-/** Whatever fails here fails again when it is needed, and is told then. */
-function prepareProgram({ loadCompiler }: AutomationCopy): void {
-  prepareTypeScript()
-    .then(loadCompiler)
-    .catch(() => {});
+  deferHeavyModules(file);
+  return { api: require(file) as typeof Automation, file };
 }
 
 interface Opening {

@@ -1,56 +1,28 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** Loads the provider only inside its methods, so that state keeps no code of it, and an upgrade changes no state. */
-class FaceProvider implements pulumi.dynamic.ResourceProvider {
-  constructor(private readonly kind: string) {}
+/** The provider's methods, by the names under which `pulumi-tuntap/provider` exports them. */
+const methods = {
+  check: "check",
+  diff: "diff",
+  create: "create",
+  read: "read",
+  update: "update",
+  delete: "remove",
+};
 
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's interface
-  async check(olds: any, news: any) {
-    const face = await import("pulumi-tuntap/provider");
-    return face.check(this.kind, olds, news);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's interface
-  async diff(id: string, olds: any, news: any) {
-    const face = await import("pulumi-tuntap/provider");
-    return face.diff(this.kind, id, olds, news);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's interface
-  async create(inputs: any) {
-    const face = await import("pulumi-tuntap/provider");
-    return face.create(this.kind, inputs);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's interface
-  async read(id: string, props?: any) {
-    const face = await import("pulumi-tuntap/provider");
-    return face.read(this.kind, id, props);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's interface
-  async update(id: string, olds: any, news: any) {
-    const face = await import("pulumi-tuntap/provider");
-    return face.update(this.kind, id, olds, news);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's interface
-  async delete(id: string, props: any) {
-    const face = await import("pulumi-tuntap/provider");
-    await face.remove(this.kind, id, props);
-  }
-}
-
-const providers = new Map<string, FaceProvider>();
-
-function providerOf(kind: string): FaceProvider {
-  const provider = providers.get(kind) ?? new FaceProvider(kind);
-  providers.set(kind, provider);
-  return provider;
+/**
+ * The provider as the engine's dynamic-provider process runs it. What pulumi.dynamic.Resource serialises of a class is
+ * fifteen times as long, and it stands in every request and twice in the state of every resource; so it is written
+ * here. It loads the package only when it is called: state keeps no code, and an upgrade changes no state.
+ */
+function providerText(kind: string): string {
+  const calls = Object.entries(methods).map(([method, name]) => `${method}:call("${name}")`);
+  return `const call=(name)=>async(...args)=>(await import("pulumi-tuntap/provider"))[name]("${kind}",...args);
+exports.handler=()=>({${calls.join()}});`;
 }
 
 /** What all resources of this package share: they tell the provider who they are. */
-export abstract class TuntapResource extends pulumi.dynamic.Resource {
+export abstract class TuntapResource extends pulumi.CustomResource {
   /**
    * @param kind the resource kind, e.g. `TunInterface`.
    * @param outputs names of all properties that the class has.
@@ -62,22 +34,35 @@ export abstract class TuntapResource extends pulumi.dynamic.Resource {
     outputs: readonly string[],
     options: pulumi.CustomResourceOptions | undefined,
   ) {
+    const type = `pulumi-nodejs:dynamic/tuntap:${kind}`;
     const unset = Object.fromEntries(outputs.map((output) => [output, undefined]));
     const __tuntap = {
-      urn: pulumi.createUrn(name, `pulumi-nodejs:dynamic/tuntap:${kind}`, options?.parent),
+      urn: pulumi.createUrn(name, type, options?.parent),
       instance: new pulumi.Config("tuntap").get("instance") ?? process.env.TUNTAP_INSTANCE,
       secrets: secretNames(args),
     };
-    super(providerOf(kind), name, { ...unset, ...args, __tuntap }, options, "tuntap", kind);
+    const properties = { ...unset, ...args, __tuntap, __provider: providerText(kind) };
+    // Pulumi notes a stack trace for each of the promises behind an output, and looks up its source map.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      super(type, name, properties, options);
+    } catch (error) {
+      Error.stackTraceLimit = stackTraceLimit;
+      if (error instanceof Error) Error.captureStackTrace(error, new.target);
+      throw error;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
   }
 }
 
 /** The engine does not tell a dynamic provider which inputs are secret, so the program does. */
 async function secretNames(args: object): Promise<string[]> {
   const marked = await Promise.all(
-    Object.entries(args).map(async ([name, value]) =>
-      (await pulumi.isSecret(pulumi.output(value))) ? [name] : [],
-    ),
+    Object.entries(args)
+      .filter(([, value]) => typeof value === "object" && value !== null)
+      .map(async ([name, value]) => ((await pulumi.isSecret(pulumi.output(value))) ? [name] : [])),
   );
   return marked.flat().sort();
 }
