@@ -101,7 +101,7 @@ export class Checker {
     identity: Identity,
     inputs: Inputs,
   ): Promise<{ problems: Problem[]; notices: Notice[] }> {
-    const target = targetOf(kind, this.host, identity, inputs, undefined);
+    const target = { ...targetOf(kind, this.host, identity, inputs, undefined), glance: true as const };
     const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
     if (namespaceMissing && !this.claims.isClaimed(namespaceSpace, String(inputs.namespace))) {
       const message = `namespace ${JSON.stringify(inputs.namespace)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;

@@ -32,7 +32,7 @@ export class Planner {
     // Where it is to be cannot be looked at before that is known.
     if (unknown.has("name") || unknown.has("namespace")) return result;
 
-    const target = targetOf(kind, this.host, wanted.identity, inputs, recorded);
+    const target = { ...targetOf(kind, this.host, wanted.identity, inputs, recorded), glance: true as const };
     const sighting = await kind.sight(target, this.host);
     if (sighting.object === undefined) {
       // Nothing is left to replace: an update makes it as it is wanted now, wherever that is.

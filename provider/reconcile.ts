@@ -117,7 +117,7 @@ export class Reconciler {
   async read(kind: Kind, recorded: Outputs): Promise<{ result?: ReadResult; notices: Notice[] }> {
     const identity = identityOf(recorded);
     return this.withLabel(kind, identity, [recorded], async () => {
-      const target = targetOf(kind, this.host, identity, recorded, recorded);
+      const target = { ...targetOf(kind, this.host, identity, recorded, recorded), glance: true as const };
       const declared = declaredOf(kind, recorded);
       const { object } = await kind.sight(target, this.host);
       const notices: Notice[] = [];

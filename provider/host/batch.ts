@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { constants } from "node:os";
-import { KeyedCollectors } from "../kernel/collector";
+import { type Gathering, KeyedCollectors } from "../kernel/collector";
 import type { Kernel, NamespaceName, Reply, TunOperation, TunResult } from "../kernel/kernel";
 import { encodeLink } from "../netlink/link";
 import { NLM_F, RTM } from "../netlink/message";
@@ -9,10 +9,10 @@ import { NLM_F, RTM } from "../netlink/message";
 export const change = NLM_F.REQUEST | NLM_F.ACK;
 
 /**
- * How long a first delete waits for others. Deleting costs one RCU grace period, about 20 ms, no matter how
- * many links go in it, so a few milliseconds of waiting are well spent.
+ * How deletes wait for others. Deleting costs one RCU grace period, about 20 ms, no matter how many links go in it, so
+ * a few milliseconds of waiting are well spent.
  */
-const deleteGatherMilliseconds = 5;
+const deletesTogether: Gathering<number> = { enough: ({ length }) => length >= 100, quiet: 5, limit: 20 };
 
 /** Merges writes that arrive together: one system call for many callers, each with its own answer. */
 export class Batch {
@@ -29,7 +29,7 @@ export class Batch {
     this.operations = new KeyedCollectors((namespace, items) => kernel.tun(namespace, items));
     this.deletions = new KeyedCollectors(
       (namespace, indexes) => this.deleteAll(namespace, indexes),
-      deleteGatherMilliseconds,
+      () => deletesTogether,
     );
   }
 

@@ -22,12 +22,16 @@ export class Host {
   /** On whose behalf the provider works; part of every lease. */
   readonly uid = process.getuid?.() ?? 0;
 
-  constructor(private readonly kernel: Kernel) {
+  private readonly kernel: Kernel;
+
+  constructor(given: Kernel) {
+    const kernel = noting(given, () => this.scenes.noteWrite());
+    this.kernel = kernel;
     this.links = new Links(kernel);
     this.addresses = new Addresses(kernel);
     this.batch = new Batch(kernel, async (namespace) => {
-      const table = await this.links.table(namespace);
-      return new Set(table.all.map((link) => link.group));
+      const { links } = await this.scenes.lately(namespace);
+      return new Set(links.all.map((link) => link.group));
     });
     this.tuns = new Tuns(kernel, this.batch);
     this.namespaces = new Namespaces(kernel);
@@ -76,4 +80,32 @@ export class Host {
     this.boot ??= this.kernel.sysctl(undefined, "kernel.random.boot_id");
     return this.boot;
   }
+}
+
+/** The kernel, with a word before and after each call that may change something. */
+function noting(kernel: Kernel, note: () => void): Kernel {
+  const write =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      note();
+      try {
+        return await call.apply(kernel, args);
+      } finally {
+        note();
+      }
+    };
+  return {
+    dump: (...args) => kernel.dump(...args),
+    listNamespaces: () => kernel.listNamespaces(),
+    namespaceProcesses: (...args) => kernel.namespaceProcesses(...args),
+    holders: (...args) => kernel.holders(...args),
+    sysctl: (...args) => kernel.sysctl(...args),
+    account: (...args) => kernel.account(...args),
+    request: write(kernel.request),
+    tun: write(kernel.tun),
+    move: write(kernel.move),
+    hold: write(kernel.hold),
+    addNamespace: write(kernel.addNamespace),
+    removeNamespace: write(kernel.removeNamespace),
+  };
 }

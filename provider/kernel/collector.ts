@@ -1,3 +1,15 @@
+/** How long calls wait for company, where a run costs more than a wait. */
+export interface Gathering<Item> {
+  /** Whether these calls are worth a run: then nobody waits. */
+  enough(items: readonly Item[]): boolean;
+  /** Milliseconds without another call, after which none is expected. */
+  quiet: number;
+  /** Milliseconds that the first call waits at most. */
+  limit: number;
+}
+
+const atOnce: Gathering<unknown> = { enough: () => true, quiet: 0, limit: 0 };
+
 /**
  * Collects calls that arrive together and runs them as one. While one run is under way the next gathers, so
  * the size of a batch follows the load by itself.
@@ -8,11 +20,11 @@ export class Collector<Item, Result> {
 
   /**
    * @param run works on all items of a moment and gives one result for each, in order.
-   * @param gatherMilliseconds how long the first call waits for company; 0 is one turn of the event loop.
+   * @param gathering by default, what arrives in one turn of the event loop is one run.
    */
   constructor(
     private readonly run: (items: Item[]) => Promise<Result[]>,
-    private readonly gatherMilliseconds = 0,
+    private readonly gathering: Gathering<Item> = atOnce,
   ) {}
 
   add(item: Item): Promise<Result> {
@@ -25,8 +37,28 @@ export class Collector<Item, Result> {
   private schedule(): void {
     if (this.running || this.waiting.length === 0) return;
     this.running = true;
-    if (this.gatherMilliseconds > 0) setTimeout(() => void this.flush(), this.gatherMilliseconds);
-    else setImmediate(() => void this.flush());
+    const end = performance.now() + this.gathering.limit;
+    setImmediate(() => this.gather(end));
+  }
+
+  /** Waits as long as calls keep arriving, and are too few. */
+  private gather(end: number): void {
+    const count = this.waiting.length;
+    const { quiet } = this.gathering;
+    const left = end - performance.now();
+    if (left <= 0 || this.gathering.enough(this.waiting.map(({ item }) => item))) {
+      void this.flush();
+      return;
+    }
+    // After the timer one more turn, in which is read what has come in meanwhile.
+    setTimeout(
+      () =>
+        setImmediate(() => {
+          if (this.waiting.length > count) this.gather(end);
+          else void this.flush();
+        }),
+      Math.min(quiet, left),
+    );
   }
 
   private async flush(): Promise<void> {
@@ -50,13 +82,13 @@ export class KeyedCollectors<Key, Item, Result> {
 
   constructor(
     private readonly run: (key: Key, items: Item[]) => Promise<Result[]>,
-    private readonly gatherMilliseconds = 0,
+    private readonly gathering: (key: Key) => Gathering<Item> = () => atOnce,
   ) {}
 
   add(key: Key, item: Item): Promise<Result> {
     let collector = this.collectors.get(key);
     if (!collector) {
-      collector = new Collector((items) => this.run(key, items), this.gatherMilliseconds);
+      collector = new Collector((items) => this.run(key, items), this.gathering(key));
       this.collectors.set(key, collector);
     }
     return collector.add(item);

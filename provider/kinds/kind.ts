@@ -57,6 +57,8 @@ export interface Target {
   recorded?: Inputs;
   /** Only where it is expected, not wherever someone may have moved it. */
   near?: true;
+  /** For a plan: what was seen a moment ago will do, unless something was written since. */
+  glance?: true;
 }
 
 /** What the kernel shows of a target. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { TuntapError } from "../../provider/errors";
-import { Collector, KeyedCollectors } from "../../provider/kernel/collector";
+import { Collector, type Gathering, KeyedCollectors } from "../../provider/kernel/collector";
 import { consistentDump, SharedDump } from "../../provider/kernel/dumps";
 import { ScriptedKernel } from "../harness/scripted-kernel";
 import { sleep } from "../harness/shell";
@@ -68,16 +68,39 @@ describe("calls that arrive together", () => {
     ]);
   });
 
-  test("wait for company as long as they are told to", async () => {
-    const batches: number[][] = [];
-    const collector = new Collector<number, number>(async (items) => {
-      batches.push(items);
-      return items;
-    }, 30);
-    const first = collector.add(1);
-    await sleep(5);
-    await Promise.all([first, collector.add(2)]);
-    expect(batches).toEqual([[1, 2]]);
+  describe("that cost more than a wait", () => {
+    const gathered = async (gathering: Gathering<number>, calls: number, milliseconds: number) => {
+      const batches: number[] = [];
+      const collector = new Collector<number, number>(async (items) => {
+        batches.push(items.length);
+        return items;
+      }, gathering);
+      const results: Promise<number>[] = [];
+      for (let call = 0; call < calls; call++) {
+        results.push(collector.add(call));
+        if (milliseconds > 0) await sleep(milliseconds);
+      }
+      await Promise.all(results);
+      return batches;
+    };
+    const never = () => false;
+
+    test("gather as long as more arrive", async () => {
+      expect(await gathered({ enough: never, quiet: 200, limit: 10_000 }, 10, 5)).toEqual([10]);
+    });
+
+    test("but no longer than the limit", async () => {
+      const batches = await gathered({ enough: never, quiet: 1000, limit: 50 }, 20, 10);
+      expect(batches.length).toBeGreaterThan(1);
+      expect(batches[0]).toBeLessThan(20);
+    });
+
+    test("do not wait where they are enough", async () => {
+      const began = performance.now();
+      const enough = ({ length }: readonly number[]) => length >= 5;
+      expect(await gathered({ enough, quiet: 5000, limit: 5000 }, 5, 0)).toEqual([5]);
+      expect(performance.now() - began).toBeLessThan(1000);
+    });
   });
 });
 

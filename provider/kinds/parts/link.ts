@@ -34,7 +34,7 @@ export interface ObservedLink {
  */
 export async function sightLink(target: Target, host: Host): Promise<Sighting<ObservedLink>> {
   const { namespace, recorded } = target;
-  const wanted = await sceneOf(namespace, host);
+  const wanted = await sceneOf(namespace, target, host);
   const sighting: Sighting<ObservedLink> = {};
   if (wanted === undefined) sighting.namespaceMissing = true;
   const object = findIn(wanted, target) ?? (recorded && (await findElsewhere(target, host)));
@@ -54,9 +54,13 @@ export async function sightLink(target: Target, host: Host): Promise<Sighting<Ob
 }
 
 /** undefined where the namespace does not exist. */
-async function sceneOf(namespace: string | undefined, host: Host): Promise<Scene | undefined> {
+async function sceneOf(
+  namespace: string | undefined,
+  { glance }: Target,
+  host: Host,
+): Promise<Scene | undefined> {
   try {
-    return await host.scenes.of(namespace);
+    return await (glance ? host.scenes.lately(namespace) : host.scenes.now(namespace));
   } catch (error) {
     if (isTuntapError(error) && error.code === "NAMESPACE_MISSING") return undefined;
     throw error;
@@ -83,7 +87,7 @@ async function findElsewhere(target: Target, host: Host): Promise<ObservedLink |
     (name, position, all) => name !== namespace && all.indexOf(name) === position,
   );
   for (const name of names) {
-    const found = findIn(await sceneOf(name, host), target);
+    const found = findIn(await sceneOf(name, target, host), target);
     if (found) return found;
   }
   return undefined;

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Host } from "../../provider/host/host";
+import { setLink } from "../../provider/host/links";
+import { openKernel } from "../../provider/kernel/open";
+import { Lab } from "../harness/lab";
+import { sleep } from "../harness/shell";
+
+const links = 100;
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await Lab.open();
+  await lab.exec(
+    "sh",
+    "-c",
+    `for i in $(seq ${links}); do echo "tuntap add dev tap$i mode tap"; done | ip -batch -`,
+  );
+});
+afterAll(() => lab.close());
+
+/** A host on the real kernel that counts how often it looks at links and addresses. */
+function counting() {
+  const kernel = openKernel();
+  const count = { dumps: 0 };
+  const counted = {
+    ...kernel,
+    dump: (...args: Parameters<typeof kernel.dump>) => {
+      count.dumps++;
+      return kernel.dump(...args);
+    },
+  };
+  return { host: new Host(counted), count };
+}
+
+test("plans that ask one after the other share what was seen a moment ago", async () => {
+  const { host, count } = counting();
+  for (let call = 0; call < 50; call++) {
+    expect((await host.scenes.lately(lab.name)).links.all.length).toBe(links + 1);
+  }
+  expect(count.dumps).toBeLessThan(50);
+});
+
+test("but see what was written from here, and after a while what others wrote", async () => {
+  const { host } = counting();
+  const mtu = async () => (await host.scenes.lately(lab.name)).links.named("tap1")?.mtu;
+  const ifindex = (await host.scenes.lately(lab.name)).links.named("tap1")!.ifindex;
+  for (const value of [1300, 1301, 1302]) {
+    await host.batch.send(lab.name, [setLink(ifindex, { mtu: value })]);
+    expect(await mtu()).toBe(value);
+  }
+  await lab.ip("link", "set", "tap1", "mtu", "1400");
+  await sleep(300);
+  expect(await mtu()).toBe(1400);
+});
+
+test("who writes sees what is there after the question, together with others who ask meanwhile", async () => {
+  const { host, count } = counting();
+  await host.scenes.now(lab.name);
+  for (const value of [1500, 1501]) {
+    await lab.ip("link", "set", "tap2", "mtu", String(value));
+    expect((await host.scenes.now(lab.name)).links.named("tap2")?.mtu).toBe(value);
+  }
+  count.dumps = 0;
+  const asked: Promise<unknown>[] = [];
+  for (let call = 0; call < 20; call++) {
+    asked.push(host.scenes.now(lab.name));
+    await new Promise((turn) => setImmediate(turn));
+  }
+  await Promise.all(asked);
+  expect(count.dumps).toBeLessThan(20);
+});
