@@ -1,4 +1,4 @@
-import { KeyedCollectors } from "../kernel/collector";
+import { type Gathering, KeyedCollectors } from "../kernel/collector";
 import type { Holder, Kernel, NamespaceName, Reply } from "../kernel/kernel";
 import { Accounts } from "./accounts";
 import { Addresses } from "./addresses";
@@ -7,6 +7,9 @@ import { Links } from "./links";
 import { Namespaces } from "./namespaces";
 import { Scenes } from "./scenes";
 import { Tuns } from "./tuns";
+
+/** All descriptors of all processes are read: several milliseconds, for one interface as for all. */
+const lookingForHolders: Gathering<unknown> = { enough: ({ length }) => length >= 16, quiet: 5, limit: 50 };
 
 /** One host, in the terms in which kinds are written. */
 export class Host {
@@ -37,10 +40,11 @@ export class Host {
     this.namespaces = new Namespaces(kernel);
     this.accounts = new Accounts(kernel);
     this.scenes = new Scenes(this);
-    this.holding = new KeyedCollectors(async (namespace, askers) => {
+    const look = async (namespace: NamespaceName, askers: undefined[]) => {
       const holders = await kernel.holders(namespace);
       return askers.map(() => holders);
-    });
+    };
+    this.holding = new KeyedCollectors(look, () => lookingForHolders);
   }
 
   /** The processes that hold a TUN or TAP interface to use it: all but its keeper. */
