@@ -4,7 +4,16 @@ import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
 import type { Inputs, Kind, Problem } from "./kinds/kind";
 import { namespaceSpace } from "./kinds/parts/names";
-import { defaultName, type Identity, mask, maskSecrets, type Notice, targetOf, type Wanted } from "./request";
+import {
+  defaultName,
+  type Identity,
+  leaves,
+  mask,
+  maskSecrets,
+  type Notice,
+  targetOf,
+  type Wanted,
+} from "./request";
 import { validate, without } from "./validate";
 
 export interface CheckResult {
@@ -69,8 +78,9 @@ export class Checker {
     let text = problem.message;
     const secret = identity.secrets?.includes(property);
     if (secret) {
-      const value = inputs[property];
-      text = text.replaceAll(JSON.stringify(value), "[secret]").replaceAll(String(value), "[secret]");
+      const shown = leaves(inputs[property]).flatMap((value) => [JSON.stringify(value), String(value)]);
+      for (const value of shown.sort((one, other) => other.length - one.length))
+        if (value !== "") text = text.replaceAll(value, "[secret]");
     }
     // The engine prints the value of the property that a failure names, so one about a secret names none.
     return {

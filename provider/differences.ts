@@ -6,13 +6,23 @@ export type AnyDifference = Difference<any, any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
 type AnyProperty = Property<any, any, any>;
 
+/** The input that a path of `Property.inputs` leads into. */
+export function inputOf(path: string): string {
+  return path.split(".", 1)[0] as string;
+}
+
+/** The value at a path of `Property.inputs`; undefined where there is none. */
+export function valueAt(inputs: Inputs, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => (value as Inputs | undefined)?.[key], inputs);
+}
+
 const coveredInputs = new WeakMap<Kind, ReadonlySet<string>>();
 
 /** The inputs whose values properties of the kind compare with the object. */
 export function covered(kind: Kind): ReadonlySet<string> {
   let names = coveredInputs.get(kind);
   if (!names) {
-    names = new Set(kind.properties.flatMap((property) => property.inputs));
+    names = new Set(kind.properties.flatMap((property) => property.inputs.map(inputOf)));
     coveredInputs.set(kind, names);
   }
   return names;
@@ -30,7 +40,7 @@ export function differences(
 ): AnyDifference[] {
   const found: AnyDifference[] = [];
   for (const property of kind.properties as readonly AnyProperty[]) {
-    if (skip.size > 0 && property.inputs.some((input) => skip.has(input))) continue;
+    if (skip.size > 0 && property.inputs.some((input) => skip.has(inputOf(input)))) continue;
     const want = property.want(desired, target.recorded);
     if (want === undefined) continue;
     const is = property.is(observed, desired, target.recorded);
@@ -68,10 +78,10 @@ export function describeDifference(
   inputs: Inputs,
   secrets: readonly string[] = [],
 ): string {
-  if (property.inputs.some((input) => secrets.includes(input)))
+  if (property.inputs.some((input) => secrets.includes(inputOf(input))))
     return `${property.name}: not the ${word} (secret) value`;
   const show = property.show ?? ((value: unknown) => String(value));
-  const only = property.inputs.length === 1 ? inputs[property.inputs[0] as string] : undefined;
+  const only = property.inputs.length === 1 ? valueAt(inputs, property.inputs[0] as string) : undefined;
   const words = typeof only === "string" && typeof want !== "string" ? `${only} (${show(want)})` : show(want);
   return `${property.name}: ${show(is)} on the host, ${words} ${word}`;
 }

@@ -1,4 +1,4 @@
-import { differences } from "./differences";
+import { differences, inputOf, valueAt } from "./differences";
 import { isTuntapError } from "./errors";
 import { type Census, census, leasedBy, removalOf, standsForNamespace, type Unseen } from "./host/census";
 import type { Host } from "./host/host";
@@ -224,16 +224,16 @@ function inspectProperties(
     const is = property.is(object, desired, target.recorded);
     const drift = differing.has(name);
     const show = property.show ?? ((value: unknown) => String(value));
-    if (inputs.some((input) => secrets.includes(input))) {
+    if (inputs.some((input) => secrets.includes(inputOf(input)))) {
       const observed = drift ? "[another value]" : masked;
       return { name, declared: masked, observed, drift, shown: { declared: masked, observed } };
     }
-    const isDeclared = inputs.some((input) => declared[input] !== undefined);
+    const isDeclared = inputs.some((input) => valueAt(declared, input) !== undefined);
     // What was declared once and is not any more is wanted away, but not declared.
     if (want === undefined || (!isDeclared && !drift))
       return { name, observed: is, drift, shown: { declared: "", observed: show(is) } };
     // In the program's words where there is one word for it.
-    const word = inputs.length === 1 ? declared[inputs[0] as string] : undefined;
+    const word = inputs.length === 1 ? valueAt(declared, inputs[0] as string) : undefined;
     const value = word ?? want;
     const text = typeof word === "string" && typeof want !== "string" ? word : show(want);
     return {

@@ -1,5 +1,5 @@
 import { consequence, onBusyOf } from "./busy";
-import { covered, describeDifference, differences, equal, judge } from "./differences";
+import { covered, describeDifference, differences, equal, inputOf, judge, valueAt } from "./differences";
 import type { Host } from "./host/host";
 import type { BusyMode, Kind, Target } from "./kinds/kind";
 import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
@@ -96,15 +96,17 @@ export class Planner {
       if (kind.inputs[name]?.change === "replace") result.replaces.push(name);
     }
     if (!equal(identity, recorded.__tuntap)) result.changes = true;
-    for (const name of recorded.__declared ?? []) {
-      if (inputs[name] !== undefined || unknown.has(name)) continue;
-      const property = kind.properties.find((row) => row.inputs.includes(name));
+    for (const path of (recorded.__declared ?? []).flatMap((name) => declaredPaths(kind, name, recorded))) {
+      if (valueAt(inputs, path) !== undefined || unknown.has(inputOf(path))) continue;
+      const property = kind.properties.find((row) => row.inputs.includes(path));
       // Said in other words: a netmask that moved into the address.
-      if (property?.inputs.some((input) => inputs[input] !== undefined)) continue;
+      if (property?.inputs.some((input) => valueAt(inputs, input) !== undefined)) continue;
       result.changes = true;
-      const left = property && property.want({} as never, recorded) === undefined;
-      if (left)
-        note("info", `${name} is no longer declared; it stays as it is, ${JSON.stringify(recorded[name])}`);
+      const goes = property?.endsWith !== undefined && inputs[property.endsWith] === undefined;
+      if (property && !goes && property.want({} as never, recorded) === undefined) {
+        const value = JSON.stringify(valueAt(recorded, path));
+        note("info", `${path} is no longer declared; it stays as it is, ${value}`);
+      }
     }
   }
 
@@ -124,12 +126,14 @@ export class Planner {
       result.changes = true;
       const text = describeDifference(difference, "declared", inputs, identity.secrets);
       // An output of that name that the program never declared is what the kernel chose.
-      const declared = (name: string) => inputs[name] !== undefined || recorded.__declared?.includes(name);
+      const declared = (path: string) =>
+        valueAt(inputs, path) !== undefined || recorded.__declared?.includes(inputOf(path));
       const changed = property.inputs.filter(
-        (name) => declared(name) && !equal(inputs[name], recorded[name]),
+        (path) => declared(path) && !equal(valueAt(inputs, path), valueAt(recorded, path)),
       );
       if (changed.length === 0) note("warning", `${text}: changed outside this program, will be set back`);
-      if (verdict === "replace") result.replaces.push(...(changed.length > 0 ? changed : property.inputs));
+      if (verdict === "replace")
+        result.replaces.push(...(changed.length > 0 ? changed : property.inputs).map(inputOf));
       if (verdict === "blocked") {
         const reason = await kind.inUse(target, object, this.host);
         const follows = consequence(
@@ -144,6 +148,12 @@ export class Planner {
       }
     }
   }
+}
+
+/** What was declared of an input: of an object, each value in it, as rows of the kind's table have them. */
+function declaredPaths(kind: Kind, name: string, recorded: Outputs): string[] {
+  if (!kind.inputs[name]?.properties) return [name];
+  return Object.keys((recorded[name] as object | undefined) ?? {}).map((key) => `${name}.${key}`);
 }
 
 /** Why an object is gone, as far as can be told, and what follows. */

@@ -2,7 +2,7 @@ import { onBusyOf, Patience } from "./busy";
 import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
 import { converge, HalfMade, remove } from "./converge";
-import { covered, describeDifference, differences } from "./differences";
+import { covered, describeDifference, differences, inputOf } from "./differences";
 import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
 import type { BusyMode, Inputs, Kind, Target } from "./kinds/kind";
@@ -205,7 +205,10 @@ export class Reconciler {
 /** Outputs that would tell a secret input by another name are left out. */
 function hideDerived(kind: Kind, outputs: Outputs, declared: Inputs, identity: Identity): void {
   for (const property of kind.properties) {
-    if (property.inputs.length < 2 || !property.inputs.some((name) => identity.secrets?.includes(name)))
+    if (
+      property.inputs.length < 2 ||
+      !property.inputs.some((name) => identity.secrets?.includes(inputOf(name)))
+    )
       continue;
     for (const name of [...property.inputs, "broadcast"]) {
       if (declared[name] === undefined) delete outputs[name];

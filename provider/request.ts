@@ -103,7 +103,7 @@ const masked = "[secret]";
 /** Takes the values of secret inputs out of a text. */
 export function maskSecrets(text: string, identity: Identity, ...sources: Inputs[]): string {
   const values = (identity.secrets ?? []).flatMap((name) =>
-    sources.flatMap((source) => flatten(source[name])),
+    sources.flatMap((source) => leaves(source[name]).flatMap(spellings)),
   );
   // A digit or two would tear every other number in the text apart, and tells nothing.
   const telling = [...new Set(values.map(String))].filter((value) => value.length > 2);
@@ -112,9 +112,15 @@ export function maskSecrets(text: string, identity: Identity, ...sources: Inputs
     .reduce((result, value) => result.replaceAll(value, masked), text);
 }
 
-function flatten(value: unknown): unknown[] {
-  if (value === undefined || value === null || typeof value === "boolean") return [];
-  if (Array.isArray(value)) return value.flatMap(flatten);
+/** The plain values in a value. */
+export function leaves(value: unknown): unknown[] {
+  if (value === undefined || value === null) return [];
+  return typeof value === "object" ? Object.values(value).flatMap(leaves) : [value];
+}
+
+/** How a value may stand in a text. */
+function spellings(value: unknown): unknown[] {
+  if (typeof value === "boolean") return [];
   if (typeof value !== "string") return [value];
   const parts = [value, ...value.split("/")];
   // Messages have addresses in the kernel's spelling.

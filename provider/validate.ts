@@ -1,7 +1,7 @@
 import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
-import type { InputSchema, Inputs, Kind, Problem } from "./kinds/kind";
+import type { Inputs, Kind, Problem, ValueSchema } from "./kinds/kind";
 import { validators } from "./validators";
 
 /**
@@ -14,18 +14,18 @@ export function validate(
   values: Inputs,
   unknown: ReadonlySet<string>,
 ): { inputs: Record<string, unknown>; problems: Problem[] } {
-  const inputs: Record<string, unknown> = { ...values };
+  // Defaults are written into objects too, and the program's own stay as they are.
+  const inputs: Record<string, unknown> = structuredClone(values);
   const validator = validators[kind.name]!;
   validator(inputs);
   for (const name of unknown) delete inputs[name];
   const problems = merged((validator.errors ?? []).map((error) => explain(kind, error)));
   for (const name in kind.inputs) {
-    const { required, format = "" } = kind.inputs[name] as InputSchema;
     const value = inputs[name];
-    if (required && value === undefined && !unknown.has(name))
+    if (kind.inputs[name]?.required && value === undefined && !unknown.has(name))
       problems.push({ property: name, message: `${name} is required; give it` });
-    const problem = typeof value === "number" ? numberFormats[format]?.(value) : undefined;
-    if (problem) problems.push({ property: name, message: `${name} ${value} ${problem}` });
+    for (const message of numberProblems(kind.inputs[name] as ValueSchema, value, name))
+      problems.push({ property: name, message });
   }
   const broken = new Set(problems.map((problem) => problem.property));
   const sound = without(inputs, broken);
@@ -43,37 +43,73 @@ export function without(inputs: Inputs, names: ReadonlySet<string>): Inputs {
   return Object.fromEntries(Object.entries(inputs).filter(([name]) => !names.has(name)));
 }
 
-function explain(kind: Kind, error: ErrorObject): Problem {
-  const [, property = "", index] = error.instancePath.split("/");
-  if (error.keyword === "additionalProperties") {
-    return explainUnknown(kind, String(error.params.additionalProperty));
+/** What formats say of numbers, of a value and of all that is in it. */
+function numberProblems(schema: ValueSchema, value: unknown, field: string): string[] {
+  if (typeof value === "number") {
+    const problem = numberFormats[schema.format ?? ""]?.(value);
+    return problem === undefined ? [] : [`${field} ${value} ${problem}`];
   }
-  const schema = kind.inputs[property] as InputSchema;
-  const field = index === undefined ? property : `${property}[${index}]`;
-  const value = JSON.stringify(error.data);
-  return { property, message: `${field} ${value} ${reason(schema, error, index !== undefined)}` };
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const step = stepInto(schema, field, key);
+    return step ? numberProblems(step.schema, inner, step.field) : [];
+  });
 }
 
-function explainUnknown(kind: Kind, property: string): Problem {
-  const inputs = Object.keys(kind.inputs);
-  const difference = (name: string) => distance(property.toLowerCase(), name.toLowerCase());
-  const candidate = [...inputs, ...Object.keys(kind.outputs)].reduce((best, name) =>
+interface Place {
+  schema: ValueSchema;
+  /** As a program would write it: `ends[1].name`. */
+  field: string;
+}
+
+function stepInto({ items, properties = {} }: ValueSchema, field: string, key: string): Place | undefined {
+  if (items) return { schema: items, field: `${field}[${key}]` };
+  const schema = Object.hasOwn(properties, key) ? properties[key] : undefined;
+  return schema && { schema, field: `${field}.${key}` };
+}
+
+/** @param pointer RFC 6901, from ajv: `/ends/1/name`; it leads to what schemas know. */
+function placeOf(kind: Kind, pointer: string): Place & { property: string } {
+  const [property = "", ...keys] = pointer.split("/").slice(1);
+  let place: Place = { schema: kind.inputs[property] as ValueSchema, field: property };
+  for (const key of keys) place = stepInto(place.schema, place.field, key) as Place;
+  return { ...place, property };
+}
+
+function explain(kind: Kind, error: ErrorObject): Problem {
+  if (error.keyword === "additionalProperties") {
+    return explainUnknown(kind, error.instancePath, String(error.params.additionalProperty));
+  }
+  const { schema, field, property } = placeOf(kind, error.instancePath);
+  if (error.keyword === "required") {
+    return { property, message: `${field}.${error.params.missingProperty} is required; give it` };
+  }
+  return { property, message: `${field} ${JSON.stringify(error.data)} ${reason(schema, error)}` };
+}
+
+function explainUnknown(kind: Kind, pointer: string, key: string): Problem {
+  const inside = pointer === "" ? undefined : placeOf(kind, pointer);
+  const names = Object.keys(inside?.schema.properties ?? kind.inputs);
+  const outputs = inside ? [] : Object.keys(kind.outputs);
+  const difference = (name: string) => distance(key.toLowerCase(), name.toLowerCase());
+  const candidate = [...names, ...outputs].reduce((best, name) =>
     difference(name) < difference(best) ? name : best,
   );
-  const near = difference(candidate) <= Math.max(2, property.length / 3);
+  const near = difference(candidate) <= Math.max(2, key.length / 3);
+  const prefix = inside ? `${inside.field}.` : "";
   const say = (advice: string) => ({
-    property,
-    message: `${property} is no property of ${kind.name}; ${advice}`,
+    property: inside?.property ?? key,
+    message: `${prefix}${key} is no property of ${inside?.field ?? kind.name}; ${advice}`,
   });
-  if (!near) return say(`it has ${inputs.map((name) => `\`${name}\``).join(", ")}`);
-  if (inputs.includes(candidate)) return say(`did you mean \`${candidate}\`?`);
+  if (!near) return say(`it has ${names.map((name) => `\`${name}\``).join(", ")}`);
+  if (names.includes(candidate)) return say(`did you mean \`${prefix}${candidate}\`?`);
   return say(`\`${candidate}\` is an output, which cannot be given; take it out`);
 }
 
-function reason(schema: InputSchema, error: ErrorObject, item: boolean): string {
+function reason(schema: ValueSchema, error: ErrorObject): string {
   switch (error.keyword) {
     case "type":
-      return `is ${article(error.data)}; give ${wanted(schema, item)}`;
+      return `is ${article(error.data)}; give ${wanted(schema)}`;
     case "enum":
       return `is not one of ${(schema.enum ?? []).map((value) => JSON.stringify(value)).join(", ")}; choose one of them`;
     case "minimum":
@@ -81,6 +117,9 @@ function reason(schema: InputSchema, error: ErrorObject, item: boolean): string 
       return `is ${error.keyword === "minimum" ? "below" : "above"} the limit; give a number from ${schema.minimum} to ${schema.maximum}`;
     case "format":
       return formats[String(error.params.format)]?.(error.data as string) ?? "is not valid";
+    case "minItems":
+    case "maxItems":
+      return `has ${(error.data as unknown[]).length} elements; give ${count(schema)}`;
     case "uniqueItems":
       return "has an element twice; give each once";
     default:
@@ -88,12 +127,19 @@ function reason(schema: InputSchema, error: ErrorObject, item: boolean): string 
   }
 }
 
-function wanted(schema: InputSchema, item: boolean): string {
-  const types = [(item ? schema.items?.type : schema.type) ?? "string"].flat();
-  const words = types.map((type) => {
-    if (type === "integer") {
-      const range = schema.minimum === undefined ? "" : ` from ${schema.minimum} to ${schema.maximum}`;
-      return `a whole number${range}, without quotes`;
+function count({ minItems = 0, maxItems }: ValueSchema): string {
+  if (maxItems === undefined) return `${minItems} or more`;
+  return minItems === maxItems ? `exactly ${minItems}` : `${minItems} to ${maxItems}`;
+}
+
+function wanted(schema: ValueSchema): string {
+  const words = [schema.type].flat().map((type) => {
+    const range = schema.minimum === undefined ? "" : ` from ${schema.minimum} to ${schema.maximum}`;
+    if (type === "integer") return `a whole number${range}, without quotes`;
+    if (type === "number") return `a number${range}, without quotes`;
+    if (type === "object") {
+      const names = Object.keys(schema.properties ?? {}).map((name) => `\`${name}\``);
+      return `an object with any of ${names.join(", ")}`;
     }
     return { string: "a string", boolean: "true or false", array: "a list" }[type] ?? type;
   });

@@ -5,21 +5,34 @@ import type { ProcessInfo } from "../kernel/kernel";
 /** What a change of an input means for the object: written to it as it is, or made anew, or read by the provider only. */
 export type Change = "live" | "replace" | "control";
 
-/** One input: its JSON Schema (draft-07) and how a change of it is taken. */
-export interface InputSchema {
+/** A value, of an input or inside one: its JSON Schema (draft-07). */
+export interface ValueSchema {
   type: string | readonly string[];
-  /** For reference pages, doc comments and schema.json; states the unit. */
-  description: string;
-  change: Change;
   default?: unknown;
   enum?: readonly (string | number)[];
   minimum?: number;
   maximum?: number;
-  /** A checker of `validate.ts`. */
+  /** A checker of `formats.ts`. */
   format?: string;
-  items?: { type: string; format?: string };
+  /** Of a list. */
+  items?: ValueSchema;
+  minItems?: number;
+  maxItems?: number;
   uniqueItems?: boolean;
+  /** Of an object: it has these and no others. */
+  properties?: Readonly<Record<string, FieldSchema>>;
+}
+
+/** A value that has a name. */
+export interface FieldSchema extends ValueSchema {
+  /** For reference pages, doc comments and schema.json; states the unit. */
+  description: string;
   required?: true;
+}
+
+/** One input, and how a change of it, or of anything in it, is taken. */
+export interface InputSchema extends FieldSchema {
+  change: Change;
   /** The object always has a value of it, so the output of that name is there even if it is not declared. */
   observed?: true;
 }
@@ -128,7 +141,7 @@ export interface Write {
 /** One thing of an object that is compared and written by itself. */
 export interface Property<Desired, Observed, Value = unknown> {
   name: string;
-  /** The inputs that declare it. */
+  /** The inputs that declare it; a dot leads into an object (`port.cost`). */
   inputs: readonly string[];
   /** By attachment; from the measured table of the tun driver. */
   verdict: Readonly<Record<Attachment, Verdict>>;
@@ -137,6 +150,8 @@ export interface Property<Desired, Observed, Value = unknown> {
   /** undefined where it is not declared, and so not managed. What was written for an earlier declaration may go. */
   want(desired: Desired, recorded: Inputs | undefined): Value | undefined;
   is(observed: Observed, desired: Desired, recorded: Inputs | undefined): Value;
+  /** The input without which the object has no such thing any more: settings of a port end with its `bridge`. */
+  endsWith?: string;
   /** Text for people. */
   show?(value: Value): string;
   /** Netlink messages that write it, sent together with those of other properties. */

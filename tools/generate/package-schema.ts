@@ -1,5 +1,15 @@
-import type { InputSchema, Kind, OutputSchema } from "../../provider/kinds/kind";
-import { enumOf, inputsOf, outputsOf, typesOf } from "./shape";
+import type { FieldSchema, InputSchema, Kind } from "../../provider/kinds/kind";
+import {
+  type AnySchema,
+  enumOf,
+  fieldsOf,
+  innerName,
+  innerObjects,
+  inputsOf,
+  itemsOf,
+  outputsOf,
+  typesOf,
+} from "./shape";
 
 type Json = Record<string, unknown>;
 
@@ -28,7 +38,7 @@ export function packageSchema(kinds: readonly Kind[], facts: PackageFacts): stri
     license: facts.license,
     language: { nodejs: { packageName: facts.name, packageDescription: facts.description } },
     provider: {},
-    types: Object.assign({}, ...kinds.map(enumTypes)) as Json,
+    types: Object.assign({}, ...kinds.map(namedTypes)) as Json,
     resources: Object.fromEntries(kinds.map((kind) => [`tuntap:index:${kind.name}`, resource(kind)])),
   };
   return `${JSON.stringify(schema, null, 2)}\n`;
@@ -40,10 +50,15 @@ function resource(kind: Kind): Json {
   return {
     description: kind.description,
     inputProperties: Object.fromEntries(
-      inputs.map(({ name, schema }) => [name, { ...property(kind, name, schema), ...inputFacts(schema) }]),
+      inputs.map(({ name, schema }) => [
+        name,
+        { ...property(kind.name, name, schema), ...inputFacts(schema) },
+      ]),
     ),
     requiredInputs: inputs.filter(({ required }) => required).map(({ name }) => name),
-    properties: Object.fromEntries(outputs.map(({ name, schema }) => [name, property(kind, name, schema)])),
+    properties: Object.fromEntries(
+      outputs.map(({ name, schema }) => [name, property(kind.name, name, schema)]),
+    ),
     required: outputs.filter(({ optional }) => !optional).map(({ name }) => name),
   };
 }
@@ -56,34 +71,65 @@ function inputFacts({ default: value, change }: InputSchema): Json {
   };
 }
 
-function property(kind: Kind, name: string, schema: InputSchema | OutputSchema): Json {
-  return { ...type(kind, name, schema), description: schema.description };
+function property(outer: string, name: string, schema: AnySchema & { description: string }): Json {
+  return { ...type(outer, name, schema), description: schema.description };
 }
 
-function type(kind: Kind, name: string, schema: InputSchema | OutputSchema): Json {
-  if (enumOf(schema)) return { $ref: `#/types/${enumToken(kind, name)}` };
+/** @param outer the kind or object that has it. */
+function type(outer: string, name: string, schema: AnySchema): Json {
+  if (enumOf(schema) || fieldsOf(schema)) return { $ref: `#/types/${token(innerName(outer, name, schema))}` };
   const types = typesOf(schema).map((word) =>
-    word === "array"
-      ? { type: word, items: { type: ("items" in schema && schema.items?.type) || "string" } }
-      : { type: word },
+    word === "array" ? { type: word, items: itemType(outer, name, schema) } : { type: word },
   );
   return types.length === 1 ? (types[0] as Json) : { oneOf: types };
 }
 
-function enumTypes(kind: Kind): Json {
-  const named = inputsOf(kind).filter(({ schema }) => schema.enum);
-  return Object.fromEntries(
-    named.map(({ name, schema }) => [
-      enumToken(kind, name),
+function itemType(outer: string, name: string, list: AnySchema): Json {
+  const items = itemsOf(list);
+  return fieldsOf(items)
+    ? { $ref: `#/types/${token(innerName(outer, name, list))}` }
+    : { type: typesOf(items)[0] };
+}
+
+/** Objects within inputs, and sets of values, which the package schema wants to have a name. */
+function namedTypes(kind: Kind): Json {
+  const inner = innerObjects(kind);
+  return Object.fromEntries([
+    ...enumTypes(kind.name, Object.entries(kind.inputs)),
+    ...inner.flatMap(({ name, fields }) => enumTypes(name, fields)),
+    ...inner.map(({ name, description, fields }) => [
+      token(name),
+      {
+        type: "object",
+        description,
+        properties: Object.fromEntries(
+          fields.map(([key, field]) => [
+            key,
+            {
+              ...property(name, key, field),
+              ...(field.default === undefined ? {} : { default: field.default }),
+            },
+          ]),
+        ),
+        required: fields.filter(([, field]) => field.required).map(([key]) => key),
+      },
+    ]),
+  ]);
+}
+
+function enumTypes(outer: string, fields: readonly [string, FieldSchema][]): [string, Json][] {
+  return fields
+    .filter(([, schema]) => schema.enum)
+    .map(([name, schema]) => [
+      token(innerName(outer, name, schema)),
       {
         type: typesOf(schema)[0],
         description: schema.description,
         enum: (schema.enum ?? []).map((value) => ({ value })),
       },
-    ]),
-  );
+    ]);
 }
 
-function enumToken(kind: Kind, name: string): string {
-  return `tuntap:index:${kind.name}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+function token(name: string): string {
+  return `tuntap:index:${name}`;
 }

@@ -1,10 +1,16 @@
-import type { InputSchema, Kind, OutputSchema } from "../../provider/kinds/kind";
+import type { FieldSchema, Kind } from "../../provider/kinds/kind";
 import {
+  type AnySchema,
   changeSentences,
   enumOf,
+  fieldsOf,
   fileName,
+  type Inner,
   type Input,
+  innerName,
+  innerObjects,
   inputsOf,
+  itemsOf,
   type Output,
   outputsOf,
   typesOf,
@@ -22,13 +28,13 @@ export function sdkClass(kind: Kind): string {
   return `${header}
 import type * as pulumi from "@pulumi/pulumi";
 import { TuntapResource } from "../resource";
-
+${innerObjects(kind).map(innerTypes).join("")}
 /** Inputs of a \`${kind.name}\`. */
 export interface ${kind.name}Args {
-${inputs.map(inputMember).join("\n")}}
+${inputs.map((input) => inputMember(kind, input)).join("\n")}}
 
 ${docComment([kind.description, fenced(kind.example)])}export class ${kind.name} extends TuntapResource {
-${outputs.map(outputMember).join("\n")}
+${outputs.map((output) => outputMember(kind, output)).join("\n")}
 ${docComment(["@param name the logical name, unique among the resources of this kind in a program."], "  ")}  constructor(name: string, args: ${kind.name}Args${noDefault}, options?: pulumi.CustomResourceOptions) {
     const properties = ${nameList(outputs)};
     super("${kind.name}", name, args, properties, options);
@@ -43,24 +49,52 @@ export function sdkIndex(kinds: readonly Kind[]): string {
 ${files.map((file) => `export * from "./${file}";\n`).join("")}`;
 }
 
-function inputMember({ name, schema, required }: Input): string {
-  const parts = [schema.description];
-  if (schema.default !== undefined) parts.push(`Default: \`${JSON.stringify(schema.default)}\`.`);
-  parts.push(changeSentences[schema.change]);
-  return `${docComment([parts.join(" ")], "  ")}  ${name}${required ? "" : "?"}: ${inputType(schema)};\n`;
+/** An object within an input: as a program gives it, and as it is read back. */
+function innerTypes({ name, description, fields }: Inner): string {
+  const member = ([key, schema]: [string, FieldSchema], type: string) =>
+    `${docComment([withDefault(schema)], "  ")}  ${key}${schema.required ? "" : "?"}: ${type};\n`;
+  const given = fields.map((field) => member(field, inputType(name, ...field)));
+  const shown = fields.map((field) => member(field, plainTypes(name, ...field).join(" | ")));
+  return `
+${docComment([description])}export interface ${name}Args {
+${given.join("\n")}}
+
+${docComment([`${description} As it is read back.`])}export interface ${name} {
+${shown.join("\n")}}
+`;
+}
+
+function withDefault(schema: FieldSchema): string {
+  if (schema.default === undefined) return schema.description;
+  return `${schema.description} Default: \`${JSON.stringify(schema.default)}\`.`;
+}
+
+function inputMember(kind: Kind, { name, schema, required }: Input): string {
+  const text = `${withDefault(schema)} ${changeSentences[schema.change]}`;
+  return `${docComment([text], "  ")}  ${name}${required ? "" : "?"}: ${inputType(kind.name, name, schema)};\n`;
 }
 
 /** `declare`: the base class sets the properties, and a field of the class would overwrite them. */
-function outputMember({ name, schema, optional }: Output): string {
-  const type = plainTypes(schema).join(" | ");
+function outputMember(kind: Kind, { name, schema, optional }: Output): string {
+  const type = plainTypes(kind.name, name, schema).join(" | ");
   return `${docComment([schema.description], "  ")}  declare readonly ${name}: pulumi.Output<${type}${optional ? " | undefined" : ""}>;\n`;
 }
 
-function inputType(schema: InputSchema): string {
-  const types = typesOf(schema).includes("array")
-    ? [`pulumi.Input<${scalars[schema.items?.type ?? "string"]}>[]`]
-    : plainTypes(schema);
+/** @param outer the kind or object that has it. */
+function inputType(outer: string, name: string, schema: FieldSchema): string {
+  const types = typesOf(schema).flatMap((type) => {
+    if (type === "array") return `pulumi.Input<${element(outer, name, schema, "Args")}>[]`;
+    return fieldsOf(schema)
+      ? `${innerName(outer, name, schema)}Args`
+      : plainTypes(outer, name, { ...schema, type });
+  });
   return `pulumi.Input<${types.join(" | ")}>`;
+}
+
+function element(outer: string, name: string, schema: AnySchema, suffix: "" | "Args"): string {
+  const items = itemsOf(schema);
+  if (fieldsOf(items)) return `${innerName(outer, name, schema)}${suffix}`;
+  return plainTypes(outer, name, items).join(" | ");
 }
 
 /** An array of names, on one line where that fits, as the formatter has it. */
@@ -78,11 +112,15 @@ const scalars: Readonly<Record<string, string>> = {
   boolean: "boolean",
 };
 
-function plainTypes(schema: InputSchema | OutputSchema): string[] {
+function plainTypes(outer: string, name: string, schema: AnySchema): string[] {
   const values = enumOf(schema);
   if (values) return values.map((value) => JSON.stringify(value));
   return typesOf(schema).map((type) => {
-    if (type === "array") return `${scalars[("items" in schema && schema.items?.type) || "string"]}[]`;
+    if (type === "array") {
+      const each = element(outer, name, schema, "");
+      return each.includes("|") ? `(${each})[]` : `${each}[]`;
+    }
+    if (fieldsOf(schema)) return innerName(outer, name, schema);
     const scalar = scalars[type];
     if (scalar === undefined) throw new Error(`no TypeScript type is known for JSON Schema type ${type}`);
     return scalar;

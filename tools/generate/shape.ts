@@ -1,5 +1,12 @@
 /** What a kind's file says, in the words that SDK classes, package schema and reference pages are written in. */
-import type { Change, InputSchema, Kind, OutputSchema } from "../../provider/kinds/kind";
+import type {
+  Change,
+  FieldSchema,
+  InputSchema,
+  Kind,
+  OutputSchema,
+  ValueSchema,
+} from "../../provider/kinds/kind";
 
 export interface Input {
   name: string;
@@ -43,12 +50,52 @@ export function fileName(kind: Kind): string {
   return kind.name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
 }
 
-export function typesOf(schema: InputSchema | OutputSchema): readonly string[] {
+export type AnySchema = ValueSchema | OutputSchema;
+
+export function typesOf(schema: AnySchema): readonly string[] {
   return typeof schema.type === "string" ? [schema.type] : schema.type;
 }
 
-export function enumOf(schema: InputSchema | OutputSchema): readonly (string | number)[] | undefined {
+export function enumOf(schema: AnySchema): readonly (string | number)[] | undefined {
   return "enum" in schema ? schema.enum : undefined;
+}
+
+/** The schema of a list's elements; of text where it says nothing. */
+export function itemsOf(schema: AnySchema): ValueSchema {
+  return ("items" in schema && schema.items) || { type: "string" };
+}
+
+/** What an object has in it; undefined for a value that is none. */
+export function fieldsOf(schema: AnySchema): [string, FieldSchema][] | undefined {
+  return "properties" in schema && schema.properties ? Object.entries(schema.properties) : undefined;
+}
+
+/** The name of what is in a value: `VethPair`, `ends` gives `VethPairEnd` for an element of the list. */
+export function innerName(outer: string, name: string, schema: AnySchema): string {
+  const single = typesOf(schema).includes("array") ? name.replace(/s$/, "") : name;
+  return `${outer}${single.charAt(0).toUpperCase()}${single.slice(1)}`;
+}
+
+/** An object that is a value or an element of it. */
+export interface Inner {
+  /** `TunInterfacePort` */
+  name: string;
+  description: string;
+  fields: [string, FieldSchema][];
+}
+
+/** All objects in the inputs of a kind, those within others first. */
+export function innerObjects(kind: Kind): Inner[] {
+  const within = (outer: string, name: string, schema: FieldSchema): Inner[] => {
+    const fields = fieldsOf(typesOf(schema).includes("array") ? itemsOf(schema) : schema);
+    if (!fields) return [];
+    const inner = innerName(outer, name, schema);
+    return [
+      ...fields.flatMap(([key, field]) => within(inner, key, field)),
+      { name: inner, description: schema.description, fields },
+    ];
+  };
+  return Object.entries(kind.inputs).flatMap(([name, schema]) => within(kind.name, name, schema));
 }
 
 /** What a change of an input means, as a sentence. */
