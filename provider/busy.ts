@@ -19,7 +19,7 @@ export function onBusyOf(kind: Kind, inputs: Inputs, override: BusyMode | undefi
 /** What follows where a process stands in the way, for a plan. */
 export function consequence({ mode, seconds }: OnBusy, forced: string, refused: string): string {
   if (mode === "force") return forced;
-  return mode === "wait" ? `up to ${seconds} s will be spent waiting for that process to end` : refused;
+  return mode === "wait" ? `up to ${seconds} s will be spent waiting for that to end` : refused;
 }
 
 /** How long one piece of work waits for processes to let go. */

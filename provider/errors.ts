@@ -44,6 +44,11 @@ export const errorTable = {
     meaning: "The link that the interface shall be a port of is no bridge.",
     remedy: "Give the name of a bridge.",
   },
+  BRIDGE_IN_USE: {
+    meaning: "Ports are on the bridge that this stack did not make, so it is not deleted or made anew.",
+    remedy:
+      'Take the ports that the message names off the bridge (`ip link set NAME nomaster`); or set `onBusy` (for one run: `tuntap up|down --on-busy MODE`) to "wait", which waits for them to leave, or to "force", which deletes the bridge and leaves them in none.',
+  },
   NAMESPACE_MISSING: {
     meaning: "The network namespace does not exist.",
     remedy:

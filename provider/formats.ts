@@ -5,6 +5,7 @@ import {
   netmaskProblem,
   peerProblem,
 } from "./kinds/parts/address-checks";
+import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-settings";
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
 
@@ -21,12 +22,14 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   alias: aliasProblem,
 };
 
-/** What the schema of an input does not say by itself: a netmask as a number has a range of its own. */
+/** What the schema of a number does not say by itself: a netmask as a number has a range of its own. */
 export const numberFormats: Readonly<Record<string, (value: number) => string | undefined>> = {
   netmask: netmaskProblem,
+  tenths: tenthsProblem,
+  "group-forward-mask": groupForwardMaskProblem,
 };
 
-/** Whether a text is of a format; what the generated validators call. */
+/** Whether a text is of a format; what the generated validators call. Numbers are looked at apart. */
 export const accepts: Readonly<Record<string, (text: string) => boolean>> = Object.fromEntries(
   Object.entries(formats).map(([name, problem]) => [name, (text: string) => problem(text) === undefined]),
 );

@@ -71,7 +71,7 @@ export class Planner {
       if (reason !== undefined) {
         const follows = consequence(
           onBusyOf(kind, recorded, this.onBusy),
-          "it will be pulled from under it",
+          "it will be deleted all the same",
           "this will be refused",
         );
         note(

@@ -19,14 +19,15 @@ export function validate(
   const validator = validators[kind.name]!;
   validator(inputs);
   for (const name of unknown) delete inputs[name];
-  const problems = merged((validator.errors ?? []).map((error) => explain(kind, error)));
+  const found = (validator.errors ?? []).map((error) => explain(kind, error));
   for (const name in kind.inputs) {
     const value = inputs[name];
     if (kind.inputs[name]?.required && value === undefined && !unknown.has(name))
-      problems.push({ property: name, message: `${name} is required; give it` });
+      found.push({ property: name, message: `${name} is required; give it` });
     for (const message of numberProblems(kind.inputs[name] as ValueSchema, value, name))
-      problems.push({ property: name, message });
+      found.push({ property: name, message });
   }
+  const problems = merged(found);
   const broken = new Set(problems.map((problem) => problem.property));
   const sound = without(inputs, broken);
   // A rule about two inputs would only repeat what is already said of one of them.
@@ -155,7 +156,7 @@ function article(value: unknown): string {
   );
 }
 
-/** One problem per property: ajv reports a value of two allowed types more than once. */
+/** One problem per value: ajv reports one of two allowed types more than once. */
 function merged(problems: Problem[]): Problem[] {
   const first = new Map<string, Problem>();
   for (const problem of problems) {

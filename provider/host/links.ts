@@ -1,5 +1,6 @@
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
+import type { BridgeData, BridgePortData } from "../netlink/bridge";
 import { encodeLink, IFF, type LinkAttributes, linkDecoder } from "../netlink/link";
 import { NLM_F, RTM, splitMessages } from "../netlink/message";
 import type { TunData } from "../netlink/tun";
@@ -61,6 +62,10 @@ export interface Link {
   /** IFLA_GROUP, 0 by default. */
   group: number;
   tun?: Tun;
+  /** What the kernel says of a bridge. */
+  bridge?: BridgeData;
+  /** What the kernel says of a bridge's port. */
+  port?: BridgePortData;
 }
 
 /** All links of a namespace at one moment. */
@@ -97,6 +102,12 @@ export class Links {
   table(namespace: NamespaceName): Promise<LinkTable> {
     return this.dump.get(namespace);
   }
+}
+
+/** A message that makes a link, down; EEXIST where the name is taken. */
+export function createLink(name: string, kind: string, attributes: Partial<LinkAttributes>): Buffer {
+  const flags = change | NLM_F.CREATE | NLM_F.EXCL;
+  return encodeLink(RTM.NEWLINK, flags, {}, { ...attributes, ifname: name, linkinfo: { kind } });
 }
 
 /** A message that sets attributes of a link; IFLA_LINKINFO must not be among them for a TUN or TAP. */
@@ -151,7 +162,7 @@ function decodeTable(bytes: Buffer): LinkTable {
     const { type, header, attributes } = decodeLink(message);
     if (type !== RTM.NEWLINK) continue;
     const alternativeNames = attributes.propList?.altIfname ?? [];
-    const kind = attributes.linkinfo?.kind;
+    const { kind, data, slaveKind, slaveData } = attributes.linkinfo ?? {};
     links.push({
       ifindex: header.index,
       name: attributes.ifname ?? "",
@@ -171,7 +182,9 @@ function decodeTable(bytes: Buffer): LinkTable {
       macAddress: attributes.address || undefined,
       alias: attributes.ifalias,
       group: attributes.group ?? 0,
-      tun: kind === "tun" ? decodeTun(attributes.linkinfo?.data as TunData | undefined) : undefined,
+      tun: kind === "tun" ? decodeTun(data as TunData | undefined) : undefined,
+      bridge: kind === "bridge" ? (data as BridgeData | undefined) : undefined,
+      port: slaveKind === "bridge" ? (slaveData as BridgePortData | undefined) : undefined,
     });
   }
   return new LinkTable(links);

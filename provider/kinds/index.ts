@@ -1,8 +1,9 @@
+import { bridge } from "./bridge";
 import type { Kind } from "./kind";
 import { namespace } from "./namespace";
 import { tunInterface } from "./tun-interface";
 
 /** Every resource kind, by its name. */
 export const kinds: Readonly<Record<string, Kind>> = Object.fromEntries(
-  [tunInterface, namespace].map((kind) => [kind.name, kind]),
+  [tunInterface, bridge, namespace].map((kind) => [kind.name, kind]),
 );

@@ -95,7 +95,7 @@ const properties = [
 ] as Property<Desired, ObservedTun, never>[];
 
 async function sight(target: Target, host: Host): Promise<Sighting<ObservedTun>> {
-  const { object, obstacle, ...rest } = await sightLink(target, host);
+  const { object, obstacle, ...rest } = await sightLink(target, host, "tun");
   const withPersistence = async (observed: ObservedLink): Promise<ObservedTun> => ({
     ...observed,
     persistence: await persistenceOf(observed, host),

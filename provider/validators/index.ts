@@ -2,6 +2,7 @@
 
 import type { ErrorObject } from "ajv";
 import { TunInterface } from "./tun-interface";
+import { Bridge } from "./bridge";
 import { Namespace } from "./namespace";
 
 /** Fills in defaults; what is wrong is in `errors` until the next call. */
@@ -10,4 +11,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, Namespace };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, Bridge, Namespace };

@@ -57,7 +57,7 @@ test('onBusy: "force" pulls it from under its holder', async () => {
   await lab.hold("vm0");
   workspace.declare(...program({ onBusy: "force", mode: "tun" }));
   const forced = await workspace.succeed("up");
-  expect(messages(forced)).toMatch(/held by pid \d+.*it will be pulled from under it/);
+  expect(messages(forced)).toMatch(/held by pid \d+.*it will be deleted all the same/);
   expect((await lab.mustHave("vm0")).linkinfo?.info_data?.type).toBe("tun");
   await workspace.succeed("down");
 });

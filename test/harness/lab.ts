@@ -29,6 +29,9 @@ export interface WitnessedLink {
       user?: string;
       group?: string;
     };
+    info_slave_kind?: string;
+    /** Of a bridge's port. */
+    info_slave_data?: Record<string, unknown>;
   };
 }
 
@@ -76,6 +79,11 @@ export class Lab {
     return link;
   }
 
+  /** What `ip -d` shows of a bridge; times in hundredths of a second. */
+  async bridge(name: string): Promise<Record<string, unknown>> {
+    return { ...(await this.mustHave(name)).linkinfo?.info_data };
+  }
+
   /** `address/length` of a link, without what the kernel made itself. */
   async addresses(name: string): Promise<string[]> {
     const [shown] = JSON.parse(await this.ip("-j", "addr", "show", "dev", name)) as {
@@ -90,13 +98,14 @@ export class Lab {
   /** Everything about links and addresses that only a write can change, as text to compare. */
   async snapshot(): Promise<string> {
     const shown = JSON.parse(await this.ip("-j", "-d", "addr")) as Record<string, unknown>[];
-    // Carrier and duplicate address detection go on by themselves.
+    // Carrier, duplicate address detection and the timers of bridges go on by themselves.
     const changing = new Set(["operstate", "valid_life_time", "preferred_life_time", "tentative", "qdisc"]);
+    const isTimer = (key: string) => key.endsWith("_timer");
     const carrier = new Set(["NO-CARRIER", "LOWER_UP"]);
     return JSON.stringify(
       shown,
       (key, value) =>
-        changing.has(key)
+        changing.has(key) || isTimer(key)
           ? undefined
           : key === "flags"
             ? value.filter((flag: string) => !carrier.has(flag))

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { WitnessedLink } from "../harness/lab";
-import { kind, lab, program } from "./tun-lab";
+import { lab, program, kind as tunKind } from "./tun-lab";
 
 /** A managed property of `dev0`: how it is changed by the program, how by hand, and what ip then shows. */
 export interface Row {
@@ -15,13 +15,17 @@ export interface Row {
   changed: unknown;
 }
 
-/** The one TUN or TAP of the lab, whatever its name. */
-async function device(): Promise<WitnessedLink | undefined> {
-  return (await lab.links()).find((link) => link.linkinfo?.info_kind === "tun");
-}
-
 /** What is promised of every property that can be changed live. @param base the inputs that the rows change. */
-export function describeRows(base: () => Record<string, unknown>, rows: Row[]): void {
+export function describeRows(
+  base: () => Record<string, unknown>,
+  rows: Row[],
+  kind = tunKind,
+  witnessedKind = "tun",
+): void {
+  /** The one of the lab, whatever its name. */
+  const device = async (): Promise<WitnessedLink | undefined> =>
+    (await lab.links()).find((link) => link.linkinfo?.info_kind === witnessedKind);
+
   describe.each(rows)("$name", ({ prepare, change, byHand, drift, read, original, changed }) => {
     beforeEach(prepare ?? (() => undefined));
 

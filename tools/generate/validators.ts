@@ -54,11 +54,12 @@ function inputSchema(kind: Kind): Json {
   return schema;
 }
 
-/** Without what only people read, and without what is this project's own. */
-function valueSchema({ items, properties, ...schema }: ValueSchema): Json {
+/** Without what only people read, and what is this project's own: a format that only numbers have is looked at apart. */
+function valueSchema({ items, properties, format = "", ...schema }: ValueSchema): Json {
   const { required, description, change, observed, ...own } = schema as Partial<InputSchema>;
   return {
     ...own,
+    ...(format in accepts && { format }),
     ...(items && { items: valueSchema(items) }),
     ...(properties && objectSchema(properties)),
   };

@@ -221,6 +221,15 @@ export const linkSettings = [
   ),
 ] as Property<DesiredSettings, ObservedLink, never>[];
 
+/** One of those rows, for a kind that has not all of them. */
+export function linkSetting<Name extends keyof Settings>(
+  name: Name,
+  more: Partial<Row<Settings[Name]>> = {},
+): Row<Settings[Name]> {
+  const found = linkSettings.find((row) => row.name === name) as unknown as Row<Settings[Name]>;
+  return { ...found, ...more };
+}
+
 /** The last row of a link. */
 export const linkUp: Row<boolean> = {
   name: "up",

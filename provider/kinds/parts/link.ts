@@ -1,7 +1,7 @@
 import { isTuntapError, TuntapError } from "../../errors";
 import type { Address } from "../../host/addresses";
 import type { Host } from "../../host/host";
-import { sameStack } from "../../host/leases";
+import { interimName, sameStack } from "../../host/leases";
 import {
   addAlternativeName,
   describeLink,
@@ -31,13 +31,14 @@ export interface ObservedLink {
 /**
  * Looks for a link by its lease: where it shall be, where it was, and, if it was made already, in every other
  * namespace that has a name, as someone may have moved it.
+ * @param kind of IFLA_LINKINFO; a link without its lease is taken for the recorded one only if it is of that kind.
  */
-export async function sightLink(target: Target, host: Host): Promise<Sighting<ObservedLink>> {
+export async function sightLink(target: Target, host: Host, kind: string): Promise<Sighting<ObservedLink>> {
   const { namespace, recorded } = target;
   const wanted = await sceneOf(namespace, target, host);
   const sighting: Sighting<ObservedLink> = {};
   if (wanted === undefined) sighting.namespaceMissing = true;
-  const object = findIn(wanted, target) ?? (recorded && (await findElsewhere(target, host)));
+  const object = findIn(wanted, target, kind) ?? (recorded && (await findElsewhere(target, host, kind)));
   if (object !== undefined) {
     sighting.object = object;
     sighting.leaseLost = !object.link.leases.includes(target.lease);
@@ -67,19 +68,23 @@ async function sceneOf(
   }
 }
 
-function findIn(scene: Scene | undefined, { lease, recorded }: Target): ObservedLink | undefined {
+function findIn(scene: Scene | undefined, target: Target, kind: string): ObservedLink | undefined {
+  const { lease, recorded } = target;
   const leased = scene?.links.named(lease);
   if (scene && leased) return observe(leased, scene);
+  const isFree = (link: Link | undefined): link is Link => link?.kind === kind && link.leases.length === 0;
+  // Made by a run that was interrupted before it could write the lease.
+  const interim = scene?.links.named(interimName(lease));
+  if (scene && isFree(interim)) return observe(interim, scene);
   // The recorded link, if it is certainly that one and has lost nothing but its lease.
   const link = scene?.links.at(Number(recorded?.ifindex));
-  if (!scene || !link?.tun || !recorded || link.leases.length > 0 || link.name !== recorded.name)
-    return undefined;
+  if (!scene || !recorded || !isFree(link) || link.name !== recorded.name) return undefined;
   return scene.bootId === recorded.__bootId && scene.namespaceInode === recorded.__namespaceInode
     ? observe(link, scene)
     : undefined;
 }
 
-async function findElsewhere(target: Target, host: Host): Promise<ObservedLink | undefined> {
+async function findElsewhere(target: Target, host: Host, kind: string): Promise<ObservedLink | undefined> {
   const { namespace, recorded } = target;
   const recordedPlace = recorded?.namespace as string | undefined;
   const everywhere = target.near ? [] : [undefined, ...(await host.namespaces.names())];
@@ -87,7 +92,7 @@ async function findElsewhere(target: Target, host: Host): Promise<ObservedLink |
     (name, position, all) => name !== namespace && all.indexOf(name) === position,
   );
   for (const name of names) {
-    const found = findIn(await sceneOf(name, target, host), target);
+    const found = findIn(await sceneOf(name, target, host), target, kind);
     if (found) return found;
   }
   return undefined;

@@ -1,0 +1,232 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:os";
+import { TuntapError } from "../errors";
+import type { Host } from "../host/host";
+import { interimName, sameStack } from "../host/leases";
+import { addAlternativeName, createLink, describeLink, setLink } from "../host/links";
+import { freeName, renameLink } from "../host/names";
+import { accepted, refusal } from "../host/refusals";
+import type { InputSchema, Inputs, Kind, Property, Target } from "./kind";
+import { addressRules } from "./parts/address-checks";
+import {
+  addressInputs,
+  addressProperty,
+  type DesiredAddresses,
+  desiredAddresses,
+  presentAddresses,
+} from "./parts/addresses";
+import {
+  bridgeSettingInputs,
+  bridgeSettingRules,
+  bridgeSettings,
+  type DesiredBridgeSettings,
+  desiredBridgeSettings,
+  presentBridgeSettings,
+} from "./parts/bridge-settings";
+import { busyInputs, onBusy } from "./parts/busy";
+import { nameTaken, type ObservedLink, rememberLink, sightLink, takeOverLink } from "./parts/link";
+import {
+  type DesiredSettings,
+  desiredSettings,
+  linkSetting,
+  linkSettingInputs,
+  linkUp,
+  presentSettings,
+} from "./parts/link-settings";
+import {
+  adoptInput,
+  linkNameBytes,
+  linkNameProblem,
+  linkSpace,
+  nameInput,
+  namespaceInput,
+} from "./parts/names";
+import { nameProperty } from "./parts/placement";
+
+interface Desired extends DesiredSettings, DesiredBridgeSettings {
+  name: string | undefined;
+  namespace: string | undefined;
+  addresses: DesiredAddresses | undefined;
+}
+
+const inputs = {
+  name: nameInput,
+  address: addressInputs.address,
+  netmask: addressInputs.netmask,
+  addresses: addressInputs.addresses,
+  macAddress: {
+    ...linkSettingInputs.macAddress,
+    observed: true,
+    description:
+      "MAC address, six bytes in hexadecimal (`52:54:00:12:34:56`), unicast. Default: one that is always the same for this resource of this stack, so that ports which come and go do not change it; a bridge that is taken over keeps its own.",
+  },
+  mtu: {
+    ...linkSettingInputs.mtu,
+    description:
+      "Largest packet in bytes. A declared one stays whatever ports join. Default: not managed (the kernel follows the smallest of the ports).",
+  },
+  up: linkSettingInputs.up,
+  ...bridgeSettingInputs,
+  namespace: {
+    ...namespaceInput,
+    change: "replace",
+    description:
+      "Network namespace the bridge lives in, by its name in /run/netns. Default: the host's. The kernel cannot move a bridge: when it changes, the bridge is made anew, which is refused while ports are on it that are not of this stack. Pass the `.name` of a `Namespace` resource, so that it is made first.",
+  },
+  adopt: adoptInput,
+  onBusy: {
+    ...busyInputs.onBusy,
+    description:
+      "What to do when the bridge must be deleted, or made anew, while ports are on it that are not of this stack: `fail` names them and leaves all as it is, `wait` waits 60 seconds for them to leave, `force` deletes it; the ports stay, in no bridge. `tuntap up` and `tuntap down` take `--on-busy` instead for one run.",
+  },
+} as const satisfies Record<string, InputSchema>;
+
+/** The hidden output that keeps the MAC address where none is declared. */
+const pinnedMac = "__pinnedMac";
+
+/** Locally administered and unicast, from the lease alone. */
+function macOf(lease: string): string {
+  const bytes = createHash("sha256").update(lease).digest().subarray(0, 6);
+  bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+function pinned(recorded: Inputs | undefined): string | undefined {
+  return recorded?.[pinnedMac] as string | undefined;
+}
+
+/** In the order in which they are written. */
+const properties = [
+  nameProperty,
+  linkSetting("macAddress", {
+    want: (desired, recorded) => desired.macAddress ?? pinned(recorded),
+  }),
+  linkSetting("mtu"),
+  ...bridgeSettings,
+  addressProperty<Desired, ObservedLink>(),
+  linkUp,
+] as Property<Desired, ObservedLink, never>[];
+
+/**
+ * Under a name that its lease gives, then with the lease, then under its own name: at whatever moment this is
+ * interrupted, the next run knows the bridge.
+ */
+async function create(target: Target, desired: Desired, host: Host): Promise<void> {
+  const { namespace, name, lease, longName } = target;
+  const interim = interimName(lease);
+  const address = desired.macAddress ?? pinned(target.recorded) ?? macOf(lease);
+  // The kernel keeps an mtu that was set, and only a change of it counts as setting: so it is another at first.
+  const mtu = desired.mtu === undefined ? undefined : desired.mtu === 68 ? 69 : desired.mtu - 1;
+  const [made] = await host.batch.send(namespace, [createLink(interim, "bridge", { address, mtu })]);
+  const link = (await host.links.table(namespace)).named(interim);
+  if (!accepted(made)) {
+    if (made?.errno === constants.errno.EEXIST) throw nameTaken(interim, link, { errno: made.errno });
+    throw refusal(made as { errno: number }, {
+      message: "the bridge could not be made",
+      operation: "RTM_NEWLINK",
+    });
+  }
+  if (link === undefined) {
+    throw new TuntapError("LINK_VANISHED", { message: "it was deleted by someone else while it was made" });
+  }
+  try {
+    const [leased] = await host.batch.send(namespace, [addAlternativeName(link.ifindex, lease)]);
+    if (leased && !accepted(leased)) {
+      throw refusal(leased, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
+    }
+    await renameLink(host, namespace, link, lease, name);
+  } catch (error) {
+    await host.batch.deleteLink(namespace, link.ifindex);
+    throw error;
+  }
+  // Only a convenience for people: another link may have it already, and then this one goes without.
+  if (longName !== undefined) await host.batch.send(namespace, [addAlternativeName(link.ifindex, longName)]);
+}
+
+async function takeOver(target: Target, observed: ObservedLink, host: Host): Promise<void> {
+  const { link, namespace, ifindex } = observed;
+  if (link.kind !== "bridge") {
+    throw new TuntapError("FOREIGN_LINK", {
+      message: `${describeLink(link)} is no bridge, so it cannot be taken over`,
+      property: "name",
+      remedy: "Choose another `name`, or remove that link by hand.",
+    });
+  }
+  await takeOverLink(target, observed, host);
+  // Written, its own address stays, whatever ports come and go.
+  await host.batch.send(namespace, [setLink(ifindex, { address: link.macAddress })]);
+}
+
+/** Ports that this stack did not make. */
+async function inUse({ lease }: Target, { neighbours, ifindex }: ObservedLink): Promise<string | undefined> {
+  const foreign = neighbours.all.filter(
+    ({ master, leases }) => master === ifindex && !leases.some((other) => sameStack(other, lease)),
+  );
+  if (foreign.length === 0) return undefined;
+  return `used by ports that are not of this stack: ${foreign.map(describeLink).join(", ")}`;
+}
+
+async function remove(_target: Target, observed: ObservedLink, host: Host): Promise<void> {
+  const reply = await host.batch.deleteLink(observed.namespace, observed.ifindex);
+  if (accepted(reply, constants.errno.ENODEV)) return;
+  throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
+}
+
+export const bridge: Kind<Desired, ObservedLink> = {
+  name: "Bridge",
+  description:
+    "An Ethernet bridge: the interfaces that are its ports are one network. It is never made anew to change it, but for its namespace, and ports of others stay on it. What is not declared is not managed.",
+  example: `const br = new tuntap.Bridge("br0", { address: "192.0.2.1", netmask: "255.255.255.0" });
+const tap = new tuntap.TunInterface("vmtap0", { owner: "nobody", bridge: br.name });
+
+export const port = tap.name;`,
+  inputs,
+  outputs: {
+    ifindex: { type: "integer", description: "Index of the bridge in its namespace." },
+  },
+  naming: { bytes: linkNameBytes, problem: linkNameProblem, space: linkSpace },
+  inside: (target) => target.namespace,
+  rules: (values) => [...addressRules(values), ...bridgeSettingRules(values)],
+  async desire(values) {
+    return {
+      name: values.name as string | undefined,
+      namespace: values.namespace as string | undefined,
+      ...desiredSettings(values),
+      ...desiredBridgeSettings(values),
+      addresses: desiredAddresses(values),
+    };
+  },
+  sight: (target, host) => sightLink(target, host, "bridge"),
+  describe: ({ link }) => describeLink(link),
+  properties,
+  create,
+  takeOver,
+  makeWay: (target, host) => freeName(host, target.namespace, target.name, target.lease),
+  inUse,
+  whereabouts: async (_target, { link, namespace }) => ({
+    namespace,
+    carrier: link.carrier,
+    processes: [],
+  }),
+  codes: { inUse: "BRIDGE_IN_USE", foreign: "FOREIGN_LINK" },
+  onBusy,
+  remove,
+  present(observed, desired, declared, recorded) {
+    const { macAddress, mtu, up } = presentSettings(observed, desired, declared);
+    const { address, netmask, addresses } = presentAddresses(observed, desired, declared, recorded);
+    return {
+      name: observed.link.name,
+      namespace: observed.namespace,
+      address,
+      netmask,
+      addresses,
+      macAddress,
+      mtu,
+      up,
+      ...presentBridgeSettings(observed, desired),
+      ifindex: observed.ifindex,
+      [pinnedMac]: declared.macAddress === undefined ? (pinned(recorded) ?? macAddress) : undefined,
+    };
+  },
+  remember: rememberLink,
+};

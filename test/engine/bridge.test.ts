@@ -1,0 +1,77 @@
+/** A bridge and its ports, by the built command with the real engine. */
+
+import { expect, test } from "vitest";
+import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
+import { type Declared, messages } from "../harness/workspace";
+
+useLabAndWorkspace();
+
+const program = (bridge: Record<string, unknown> = {}, tap: Record<string, unknown> = {}): Declared[] => [
+  {
+    kind: "Bridge",
+    name: "br0",
+    args: { namespace: lab.name, address: "192.0.2.1/24", mtu: 1400, ageingTime: 60, ...bridge },
+  },
+  ...["vm0", "vm1"].map(
+    (name): Declared => ({
+      kind: "TunInterface",
+      name,
+      args: { namespace: lab.name, owner: "nobody", bridge: { $ref: "br0.name" }, ...tap },
+    }),
+  ),
+];
+
+test("a bridge with two ports: made, left alone, changed live, repaired, and gone without a trace", async () => {
+  const empty = await lab.snapshot();
+  workspace.declare(...program());
+  expect((await workspace.succeed("up")).changes).toMatchObject({ create: 3 });
+  const { ifindex } = await lab.mustHave("br0");
+  for (const name of ["vm0", "vm1"]) expect((await lab.mustHave(name)).master).toBe("br0");
+  expect(await lab.bridge("br0")).toMatchObject({ ageing_time: 6000 });
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("refresh", "--expect-no-changes");
+
+  workspace.declare(...program({ address: "192.0.2.9/24", mtu: 1300, stp: true, forwardDelay: 4 }));
+  expect((await workspace.succeed("up")).changes).toMatchObject({ update: 1, replace: 0, delete: 0 });
+  expect(await lab.mustHave("br0")).toMatchObject({ ifindex, mtu: 1300 });
+  expect(await lab.bridge("br0")).toMatchObject({ stp_state: 1, forward_delay: 400 });
+  expect(await lab.addresses("br0")).toEqual(["192.0.2.9/24"]);
+
+  await lab.ip("link", "set", "br0", "type", "bridge", "ageing_time", "100");
+  await lab.ip("link", "set", "vm1", "nomaster");
+  const drifted = await workspace.run("preview", "--expect-no-changes");
+  expect(drifted.code).toBe(3);
+  expect(messages(drifted.report)).toMatch(/ageingTime: 1 s on the host, 60 s/);
+  expect(messages(drifted.report)).toMatch(/bridge: no bridge on the host, br0/);
+  expect((await workspace.succeed("up")).changes).toMatchObject({ update: 2 });
+  expect(await lab.bridge("br0")).toMatchObject({ ageing_time: 6000 });
+  expect((await lab.mustHave("vm1")).master).toBe("br0");
+
+  await lab.ip("link", "del", "br0");
+  expect(messages(await workspace.succeed("up"))).toMatch(/br0 in namespace \S+ no longer exists/);
+  for (const name of ["vm0", "vm1"]) expect((await lab.mustHave(name)).master).toBe("br0");
+  await workspace.succeed("up", "--expect-no-changes");
+
+  await workspace.succeed("down");
+  expect(await lab.snapshot()).toBe(empty);
+});
+
+test("a port of others stops the delete, and is named; the run may overrule that, and the port stays", async () => {
+  workspace.declare(...program());
+  await workspace.succeed("up");
+  await lab.ip("tuntap", "add", "x0", "mode", "tap");
+  await lab.ip("link", "set", "x0", "master", "br0");
+
+  const { status } = await workspace.status();
+  expect(status.resources.map(({ logicalName, drift }) => [logicalName, drift])).toContainEqual([
+    "br0",
+    false,
+  ]);
+  const { code, report } = await workspace.run("down");
+  expect(code).toBe(1);
+  expect(messages(report)).toMatch(/used by ports that are not of this stack: tap "x0" .*BRIDGE_IN_USE/);
+  expect((await lab.mustHave("x0")).master).toBe("br0");
+
+  await workspace.succeed("down", "--on-busy", "force");
+  expect((await lab.links()).map(({ ifname }) => ifname)).toEqual(["x0"]);
+});

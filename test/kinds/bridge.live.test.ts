@@ -1,0 +1,489 @@
+/** Bridges: each setting by the program and by hand, ownership, ports of others, what is interrupted. */
+
+import { describe, expect, test } from "vitest";
+import { interimName } from "../../provider/host/leases";
+import { Lab } from "../harness/lab";
+import { Program } from "../harness/program";
+import { attempt, until } from "../harness/shell";
+import { describeRows } from "./rows";
+import { lab, program, useTunLab } from "./tun-lab";
+
+useTunLab();
+
+const kind = "Bridge";
+const place = () => ({ namespace: lab.name });
+
+const settings = () => ({
+  ...place(),
+  address: "192.0.2.1",
+  netmask: "255.255.255.0",
+  addresses: ["2001:db8::1/64"],
+  macAddress: "52:54:00:12:34:56",
+  mtu: 1400,
+  stp: true,
+  priority: 4096,
+  forwardDelay: 4,
+  helloTime: 1.5,
+  maxAge: 10,
+  ageingTime: 60,
+  multicastSnooping: false,
+  multicastQuerier: true,
+  groupForwardMask: 16384,
+});
+
+/** A TAP that nobody's program made. */
+async function strange(name: string, ...facts: string[]): Promise<void> {
+  await lab.ip("tuntap", "add", name, "mode", "tap");
+  await lab.ip("link", "set", name, ...facts);
+}
+
+const shown = (name: string) => async () => (await lab.bridge("dev0"))[name];
+const byHand =
+  (...settings: string[]) =>
+  () =>
+    lab.ip("link", "set", "dev0", "type", "bridge", ...settings);
+
+describe("a bridge with every setting", () => {
+  test("as ip sees it", async () => {
+    const { outputs, notices } = await program.declare(kind, "dev0", settings());
+    const link = await lab.mustHave("dev0");
+    expect(link).toMatchObject({ address: "52:54:00:12:34:56", mtu: 1400, altnames: [outputs.__lease] });
+    expect(link.flags).toContain("UP");
+    expect(await lab.bridge("dev0")).toMatchObject({
+      stp_state: 1,
+      priority: 4096,
+      forward_delay: 400,
+      hello_time: 150,
+      max_age: 1000,
+      ageing_time: 6000,
+      mcast_snooping: 0,
+      mcast_querier: 1,
+      group_fwd_mask: "0x4000",
+    });
+    expect(await lab.addresses("dev0")).toEqual(["192.0.2.1/24", "2001:db8::1/64"]);
+    expect(outputs).toMatchObject({ ...settings(), name: "dev0", up: true, ifindex: link.ifindex });
+    expect(notices).toEqual([]);
+  });
+
+  test("the same program again changes nothing", async () => {
+    await program.declare(kind, "dev0", settings());
+    const before = await lab.snapshot();
+    expect((await program.newRun().declare(kind, "dev0", settings())).operation).toBe("same");
+    const refreshed = await program.newRun().refresh("dev0");
+    expect(refreshed?.notices).toEqual([]);
+    expect(await lab.snapshot()).toBe(before);
+  });
+
+  test("none is managed where it is not declared", async () => {
+    await program.declare(kind, "dev0", place());
+    await byHand("stp_state", "1", "ageing_time", "100", "mcast_snooping", "0", "group_fwd_mask", "8")();
+    await lab.ip("link", "set", "dev0", "mtu", "1300");
+    await lab.ip("addr", "add", "198.51.100.9/24", "dev", "dev0");
+    const before = await lab.snapshot();
+    expect((await program.newRun().declare(kind, "dev0", place())).operation).toBe("same");
+    expect(await lab.snapshot()).toBe(before);
+  });
+
+  test("and stays as it is when it is no longer declared, which is said", async () => {
+    await program.declare(kind, "dev0", settings());
+    const { notices } = await program.declare(kind, "dev0", place());
+    for (const name of ["macAddress", "mtu", "stp", "forwardDelay", "ageingTime", "groupForwardMask"])
+      expect(notices.join()).toContain(`${name} is no longer declared; it stays as it is`);
+    expect(await lab.bridge("dev0")).toMatchObject({ stp_state: 1, ageing_time: 6000 });
+    expect((await lab.mustHave("dev0")).address).toBe("52:54:00:12:34:56");
+    // The addresses were ours.
+    expect(await lab.addresses("dev0")).toEqual([]);
+  });
+
+  test("STP and a delay that it does not allow go together, in both directions", async () => {
+    const fast = { ...place(), stp: false, forwardDelay: 0 };
+    await program.declare(kind, "dev0", settings());
+    expect((await program.declare(kind, "dev0", fast)).operation).toBe("update");
+    expect(await lab.bridge("dev0")).toMatchObject({ stp_state: 0, forward_delay: 0 });
+    expect((await program.declare(kind, "dev0", settings())).operation).toBe("update");
+    expect(await lab.bridge("dev0")).toMatchObject({ stp_state: 1, forward_delay: 400 });
+  });
+
+  test("a delay that STP, which others switched on, does not allow is refused with what to do", async () => {
+    await program.declare(kind, "dev0", place());
+    await byHand("stp_state", "1")();
+    await expect(program.declare(kind, "dev0", { ...place(), forwardDelay: 1 })).rejects.toMatchObject({
+      property: "forwardDelay",
+      message: expect.stringMatching(
+        /forwardDelay 1 s .*ERANGE.*2 to 30 seconds: raise it, or declare `stp`/,
+      ),
+    });
+  });
+});
+
+describeRows(
+  settings,
+  [
+    {
+      name: "macAddress",
+      change: { macAddress: "52:54:00:00:00:09" },
+      byHand: () => lab.ip("link", "set", "dev0", "address", "52:54:00:00:00:01"),
+      drift: /macAddress: 52:54:00:00:00:01 on the host, 52:54:00:12:34:56/,
+      read: async () => (await lab.mustHave("dev0")).address,
+      original: "52:54:00:12:34:56",
+      changed: "52:54:00:00:00:09",
+    },
+    {
+      name: "mtu",
+      change: { mtu: 1300 },
+      byHand: () => lab.ip("link", "set", "dev0", "mtu", "9000"),
+      drift: /mtu: 9000 on the host, 1400/,
+      read: async () => (await lab.mustHave("dev0")).mtu,
+      original: 1400,
+      changed: 1300,
+    },
+    {
+      name: "up",
+      change: { up: false },
+      byHand: () => lab.ip("link", "set", "dev0", "down"),
+      drift: /up: down on the host, up/,
+      read: async () => (await lab.mustHave("dev0")).flags.includes("UP"),
+      original: true,
+      changed: false,
+    },
+    {
+      name: "address",
+      change: { address: "192.0.2.9" },
+      byHand: () => lab.ip("addr", "del", "192.0.2.1/24", "dev", "dev0"),
+      drift: /addresses: 2001:db8::1\/64 on the host, 192.0.2.1\/24, 2001:db8::1\/64/,
+      read: () => lab.addresses("dev0"),
+      original: ["192.0.2.1/24", "2001:db8::1/64"],
+      changed: ["192.0.2.9/24", "2001:db8::1/64"],
+    },
+    {
+      name: "name",
+      change: { name: "other0" },
+      byHand: () => lab.ip("link", "set", "dev0", "name", "stray0"),
+      drift: /name: stray0 on the host, dev0/,
+      read: async () => (await lab.links()).map(({ ifname }) => ifname),
+      original: ["dev0"],
+      changed: ["other0"],
+    },
+    {
+      name: "stp",
+      change: { stp: false },
+      byHand: byHand("stp_state", "0"),
+      drift: /stp: off on the host, on/,
+      read: shown("stp_state"),
+      original: 1,
+      changed: 0,
+    },
+    {
+      name: "priority",
+      change: { priority: 0 },
+      byHand: byHand("priority", "8192"),
+      drift: /priority: 8192 on the host, 4096/,
+      read: shown("priority"),
+      original: 4096,
+      changed: 0,
+    },
+    {
+      name: "forwardDelay",
+      change: { forwardDelay: 2 },
+      byHand: byHand("forward_delay", "2950"),
+      drift: /forwardDelay: 29.5 s on the host, 4 s/,
+      read: shown("forward_delay"),
+      original: 400,
+      changed: 200,
+    },
+    {
+      name: "helloTime",
+      change: { helloTime: 10 },
+      byHand: byHand("hello_time", "300"),
+      drift: /helloTime: 3 s on the host, 1.5 s/,
+      read: shown("hello_time"),
+      original: 150,
+      changed: 1000,
+    },
+    {
+      name: "maxAge",
+      change: { maxAge: 40 },
+      byHand: byHand("max_age", "600"),
+      drift: /maxAge: 6 s on the host, 10 s/,
+      read: shown("max_age"),
+      original: 1000,
+      changed: 4000,
+    },
+    {
+      name: "ageingTime",
+      change: { ageingTime: 0 },
+      byHand: byHand("ageing_time", "30000"),
+      drift: /ageingTime: 300 s on the host, 60 s/,
+      read: shown("ageing_time"),
+      original: 6000,
+      changed: 0,
+    },
+    {
+      name: "multicastSnooping",
+      change: { multicastSnooping: true },
+      byHand: byHand("mcast_snooping", "1"),
+      drift: /multicastSnooping: on on the host, off/,
+      read: shown("mcast_snooping"),
+      original: 0,
+      changed: 1,
+    },
+    {
+      name: "multicastQuerier",
+      change: { multicastQuerier: false },
+      byHand: byHand("mcast_querier", "0"),
+      drift: /multicastQuerier: off on the host, on/,
+      read: shown("mcast_querier"),
+      original: 1,
+      changed: 0,
+    },
+    {
+      name: "groupForwardMask",
+      change: { groupForwardMask: 65528 },
+      byHand: byHand("group_fwd_mask", "8"),
+      drift: /groupForwardMask: 8 on the host, 16384/,
+      read: shown("group_fwd_mask"),
+      original: "0x4000",
+      changed: "0xfff8",
+    },
+  ],
+  kind,
+  "bridge",
+);
+
+describe("the ends of the kernel's ranges", () => {
+  test.each([
+    { forwardDelay: 30, helloTime: 1, maxAge: 6, ageingTime: 42_949_672, priority: 65535, stp: false },
+    { forwardDelay: 0, helloTime: 10, maxAge: 40, ageingTime: 0.1, priority: 0, stp: false },
+    { forwardDelay: 2, stp: true, mtu: 68 },
+    { forwardDelay: 30, stp: true, mtu: 65535, groupForwardMask: 0 },
+  ])("%o", async (limits) => {
+    const { outputs } = await program.declare(kind, "dev0", { ...place(), ...limits });
+    expect(outputs).toMatchObject(limits);
+    expect((await program.declare(kind, "dev0", { ...place(), ...limits })).operation).toBe("same");
+  });
+});
+
+describe("the MAC address", () => {
+  test("of nothing declared is unicast, local, always the same, and stays whatever ports come and go", async () => {
+    const { outputs } = await program.declare(kind, "dev0", place());
+    const mac = outputs.macAddress as string;
+    expect(mac).toMatch(/^.[26ae]:/);
+    await strange("low0", "address", "02:00:00:00:00:01", "master", "dev0");
+    expect((await lab.mustHave("dev0")).address).toBe(mac);
+    await lab.ip("link", "del", "low0");
+    expect((await lab.mustHave("dev0")).address).toBe(mac);
+    await lab.ip("link", "del", "dev0");
+    await program.declare(kind, "dev0", place());
+    expect((await lab.mustHave("dev0")).address).toBe(mac);
+    const again = new Program(program.instance);
+    await lab.ip("link", "del", "dev0");
+    await again.declare(kind, "dev0", place());
+    expect((await lab.mustHave("dev0")).address).toBe(mac);
+  });
+
+  test("differs between resources", async () => {
+    const one = await program.declare(kind, "dev0", place());
+    const two = await program.declare(kind, "dev1", place());
+    expect(one.outputs.macAddress).not.toBe(two.outputs.macAddress);
+  });
+
+  test("changed by hand is drift, also after a refresh", async () => {
+    const { outputs } = await program.declare(kind, "dev0", place());
+    await lab.ip("link", "set", "dev0", "address", "52:54:00:00:00:01");
+    await program.refresh("dev0");
+    const { notices, operation } = await program.declare(kind, "dev0", place());
+    expect(operation).toBe("update");
+    expect(notices.join()).toMatch(/macAddress: 52:54:00:00:00:01 on the host/);
+    expect((await lab.mustHave("dev0")).address).toBe(outputs.macAddress);
+  });
+
+  test("of a bridge that is taken over is its own, and stays from then on", async () => {
+    await lab.ip("link", "add", "dev0", "type", "bridge");
+    const { address } = await lab.mustHave("dev0");
+    await program.declare(kind, "dev0", { ...place(), adopt: true });
+    await strange("low0", "address", "02:00:00:00:00:01", "master", "dev0");
+    expect((await lab.mustHave("dev0")).address).toBe(address);
+    expect((await program.declare(kind, "dev0", { ...place(), adopt: true })).operation).toBe("same");
+  });
+});
+
+describe("the mtu", () => {
+  test("that is declared stays when a smaller port joins, also the kernel's own 1500", async () => {
+    await program.declare(kind, "dev0", { ...place(), mtu: 1500 });
+    await strange("small0", "mtu", "1280", "master", "dev0");
+    expect((await lab.mustHave("dev0")).mtu).toBe(1500);
+    expect((await program.declare(kind, "dev0", { ...place(), mtu: 1500 })).operation).toBe("same");
+  });
+
+  test("that is not follows the ports, which is no drift", async () => {
+    await program.declare(kind, "dev0", place());
+    await strange("small0", "mtu", "1280", "master", "dev0");
+    expect((await lab.mustHave("dev0")).mtu).toBe(1280);
+    expect((await program.newRun().declare(kind, "dev0", place())).operation).toBe("same");
+  });
+});
+
+describe("ports of others", () => {
+  test("stay through every change, and are named where they stop a delete; then it goes", async () => {
+    await program.declare(kind, "dev0", place());
+    await strange("x0", "master", "dev0");
+    await program.declare("TunInterface", "ours0", { ...place(), owner: 1, bridge: "dev0" });
+    await program.declare(kind, "dev0", settings());
+    expect((await lab.mustHave("x0")).master).toBe("dev0");
+    const before = await lab.snapshot();
+    await expect(program.remove("dev0")).rejects.toMatchObject({
+      code: "BRIDGE_IN_USE",
+      message: expect.stringMatching(
+        /used by ports that are not of this stack: tap "x0" \(ifindex \d+[^)]*\)\./,
+      ),
+    });
+    expect(await lab.snapshot()).toBe(before);
+    await lab.ip("link", "set", "x0", "nomaster");
+    await program.remove("dev0");
+    expect((await lab.links()).map(({ ifname }) => ifname).sort()).toEqual(["ours0", "x0"]);
+  });
+
+  test("stay as links where it is deleted all the same", async () => {
+    await program.declare(kind, "dev0", { ...place(), onBusy: "force" });
+    await strange("x0", "master", "dev0");
+    await program.remove("dev0");
+    const [link, ...others] = await lab.links();
+    expect(link).toMatchObject({ ifname: "x0" });
+    expect(link?.master).toBeUndefined();
+    expect(others).toEqual([]);
+  });
+
+  test("are waited for where that is asked", async () => {
+    const told: string[] = [];
+    const run = {
+      tell: (_urn: string, notices: readonly { message: string }[]) =>
+        void told.push(...notices.map(({ message }) => message)),
+    };
+    const patient = new Program(undefined, "dev", "test", [], {}, run);
+    await patient.declare(kind, "dev0", { ...place(), onBusy: "wait" });
+    await strange("x0", "master", "dev0");
+    const removal = patient.remove("dev0");
+    await until("it says that it waits", () => told.length > 0);
+    expect(told.join()).toMatch(/used by ports .*"x0".*: waiting up to 60 s for that to end/);
+    await lab.ip("link", "set", "x0", "nomaster");
+    await removal;
+    expect(await lab.link("dev0")).toBeUndefined();
+  });
+});
+
+describe("another namespace", () => {
+  test("makes it anew there, which ports of others stop", async () => {
+    const other = await Lab.open();
+    try {
+      await program.declare(kind, "dev0", settings());
+      await strange("x0", "master", "dev0");
+      const there = { ...settings(), namespace: other.name };
+      const plan = await program.newRun().plan(kind, "dev0", there);
+      expect(plan.replaces).toEqual(["namespace"]);
+      expect(plan.notices.map(({ message }) => message).join()).toMatch(
+        /replacing it means deleting bridge "dev0" .*"x0".*: this will be refused/,
+      );
+      await expect(program.declare(kind, "dev0", there)).rejects.toMatchObject({ code: "BRIDGE_IN_USE" });
+      expect((await lab.mustHave("x0")).master).toBe("dev0");
+      await lab.ip("link", "set", "x0", "nomaster");
+      expect((await program.declare(kind, "dev0", there)).operation).toBe("replace");
+      expect(await lab.link("dev0")).toBeUndefined();
+      expect(await other.bridge("dev0")).toMatchObject({ stp_state: 1, forward_delay: 400 });
+    } finally {
+      await other.close();
+    }
+  });
+});
+
+describe("whose it is", () => {
+  test("a bridge of that name that others made is refused, and stays as it is", async () => {
+    await lab.ip("link", "add", "dev0", "type", "bridge");
+    const before = await lab.snapshot();
+    await expect(program.declare(kind, "dev0", settings())).rejects.toThrow(/bridge "dev0" .*FOREIGN_LINK/);
+    expect(await lab.snapshot()).toBe(before);
+  });
+
+  test("what is no bridge is not taken over", async () => {
+    await strange("dev0", "down");
+    await expect(program.declare(kind, "dev0", { ...place(), adopt: true })).rejects.toMatchObject({
+      code: "FOREIGN_LINK",
+      message: expect.stringMatching(/tap "dev0" .* is no bridge, so it cannot be taken over/),
+    });
+  });
+
+  test("a bridge that lost only its lease is known, and the lease restored", async () => {
+    const { outputs } = await program.declare(kind, "dev0", place());
+    await lab.ip("link", "property", "del", "dev", "dev0", "altname", outputs.__lease as string);
+    expect((await program.declare(kind, "dev0", place())).notices.join()).toContain("it will be restored");
+    expect((await lab.mustHave("dev0")).altnames).toEqual([outputs.__lease]);
+  });
+
+  test("one that was interrupted before its lease was written is taken up", async () => {
+    const { outputs } = await program.declare(kind, "dev0", settings());
+    await program.remove("dev0");
+    await lab.ip("link", "add", interimName(outputs.__lease as string), "type", "bridge");
+    const { ifindex } = (await lab.links())[0] ?? {};
+    await program.declare(kind, "dev0", settings());
+    expect(await lab.links()).toHaveLength(1);
+    expect(await lab.mustHave("dev0")).toMatchObject({ ifindex, altnames: [outputs.__lease], mtu: 1400 });
+  });
+
+  test("one that was interrupted before it had its name is taken up", async () => {
+    const { outputs } = await program.declare(kind, "dev0", settings());
+    const lease = outputs.__lease as string;
+    await program.remove("dev0");
+    await lab.ip("link", "add", interimName(lease), "type", "bridge");
+    await lab.ip("link", "property", "add", "dev", interimName(lease), "altname", lease);
+    await program.declare(kind, "dev0", settings());
+    expect((await lab.links()).map(({ ifname }) => ifname)).toEqual(["dev0"]);
+  });
+
+  test("two that exchange their names are renamed, not made anew", async () => {
+    const one = await program.declare(kind, "one", { ...place(), name: "br0" });
+    const two = await program.declare(kind, "two", { ...place(), name: "br1" });
+    await program.declare(kind, "two", { ...place(), name: "br2" });
+    await program.declare(kind, "one", { ...place(), name: "br1" });
+    await program.declare(kind, "two", { ...place(), name: "br0" });
+    expect((await lab.mustHave("br1")).ifindex).toBe(one.outputs.ifindex);
+    expect((await lab.mustHave("br0")).ifindex).toBe(two.outputs.ifindex);
+  });
+
+  test("a long logical name is shortened and stays as an alternative name", async () => {
+    const { outputs } = await program.declare(kind, "the-bridge-of-the-lab", place());
+    expect((await lab.mustHave(outputs.name as string)).altnames).toContain("the-bridge-of-the-lab");
+  });
+});
+
+describe("what this kernel may not have", async () => {
+  const filtering = await canFilter();
+
+  test.skipIf(filtering)("VLAN filtering is refused with the input's name, and nothing is left", async () => {
+    for (const [name, value] of Object.entries({ vlanFiltering: true, vlanDefaultPvid: 5 })) {
+      await expect(program.declare(kind, "dev0", { ...place(), [name]: value })).rejects.toMatchObject({
+        code: "NOT_SUPPORTED",
+        property: name,
+        message: expect.stringMatching(/Take `vlan\w+` out, or use a kernel .*CONFIG_BRIDGE_VLAN_FILTERING/),
+      });
+      expect(await lab.links()).toEqual([]);
+    }
+    expect((await program.declare(kind, "dev0", { ...place(), vlanFiltering: false })).operation).toBe(
+      "create",
+    );
+  });
+
+  test.skipIf(!filtering)(
+    "VLAN filtering and the default VLAN change together (needs VLAN filtering)",
+    async () => {
+      await program.declare(kind, "dev0", { ...place(), vlanFiltering: true, vlanDefaultPvid: 5 });
+      expect(await lab.bridge("dev0")).toMatchObject({ vlan_filtering: 1, vlan_default_pvid: 5 });
+      await program.declare(kind, "dev0", { ...place(), vlanFiltering: true, vlanDefaultPvid: 0 });
+      expect(await lab.bridge("dev0")).toMatchObject({ vlan_filtering: 1, vlan_default_pvid: 0 });
+    },
+  );
+});
+
+/** Whether a bridge of this kernel can filter VLANs: tried, in a namespace that ends with the command. */
+async function canFilter(): Promise<boolean> {
+  const script = "ip link add br0 type bridge && ip link set br0 type bridge vlan_filtering 1";
+  return (await attempt("unshare", "--net", "sh", "-c", script)).code === 0;
+}
