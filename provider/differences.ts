@@ -40,7 +40,8 @@ export function differences(
 ): AnyDifference[] {
   const found: AnyDifference[] = [];
   for (const property of kind.properties as readonly AnyProperty[]) {
-    if (skip.size > 0 && property.inputs.some((input) => skip.has(inputOf(input)))) continue;
+    const { inputs, endsWith = "" } = property;
+    if (skip.size > 0 && (skip.has(endsWith) || inputs.some((input) => skip.has(inputOf(input))))) continue;
     const want = property.want(desired, target.recorded);
     if (want === undefined) continue;
     const is = property.is(observed, desired, target.recorded);

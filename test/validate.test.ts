@@ -287,6 +287,43 @@ describe("each bad input is refused with field, value, limit and what to do", ()
   });
 
   test.each<[string, Inputs, RegExp]>([
+    ["cost -1", { cost: -1 }, /^port\.cost -1 is below the limit; give a number from 1 to 65535$/],
+    ["cost 0", { cost: 0 }, /^port\.cost 0 is below the limit; give a number from 1 to 65535$/],
+    ["cost 65536", { cost: 65536 }, /^port\.cost 65536 is above the limit; give a number from 1 to 65535$/],
+    ["priority -1", { priority: -1 }, /^port\.priority -1 is below the limit; give a number from 0 to 63$/],
+    ["priority 64", { priority: 64 }, /^port\.priority 64 is above the limit; give a number from 0 to 63$/],
+    [
+      "priority 1.5",
+      { priority: 1.5 },
+      /^port\.priority 1\.5 is no whole number; give a whole number from 0/,
+    ],
+    ...["isolated", "learning", "flood", "multicastFlood", "hairpin", "guard", "rootBlock", "fastLeave"].map(
+      (name): [string, Inputs, RegExp] => [
+        `${name} as a number`,
+        { [name]: 1 },
+        new RegExp(`^port\\.${name} 1 is a number; give true or false$`),
+      ],
+    ),
+    [
+      "a typing error",
+      { isolate: true },
+      /^port\.isolate is no property of port; did you mean `port\.isolated`\?$/,
+    ],
+  ])("of a port: %s", (_, port, expected) => {
+    expect(messages({ bridge: "br0", port })).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test("of a port without a bridge", () => {
+    const without =
+      /^port \{"isolated":true\} is given without `bridge`, to which its settings belong; add the bridge/;
+    expect(messages({ port: { isolated: true } })).toEqual([expect.stringMatching(without)]);
+    expect(messages({ port: { isolated: true } }, ["bridge"])).toEqual([]);
+    expect(messages({ bridge: "br0", port: { cost: 1, priority: 0 } })).toEqual([]);
+    expect(messages({ bridge: "br0", port: { cost: 65535, priority: 63 } })).toEqual([]);
+    expect(messages({ bridge: "br0", port: {} })).toEqual([]);
+  });
+
+  test.each<[string, Inputs, RegExp]>([
     ["priority -1", { priority: -1 }, /^priority -1 is below the limit; give a number from 0 to 65535$/],
     ["priority 65536", { priority: 65536 }, /^priority 65536 is above the limit; give a number from 0 to/],
     ["priority 1.5", { priority: 1.5 }, /^priority 1\.5 is no whole number; give a whole number from 0 to/],

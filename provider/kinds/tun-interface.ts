@@ -45,6 +45,7 @@ import {
   namespaceInput,
 } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
+import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import {
   consumers,
   type DesiredTun,
@@ -63,6 +64,7 @@ interface Desired extends DesiredTun, DesiredSettings {
   namespace: string | undefined;
   addresses: DesiredAddresses | undefined;
   bridge: string | undefined;
+  port: DesiredPort | undefined;
 }
 
 const { mode, owner, group, ...otherTunInputs } = tunInputs;
@@ -77,6 +79,7 @@ const inputs = {
   broadcast: broadcastInput,
   ...linkSettingInputs,
   bridge: bridgeInput,
+  port: portInput,
   ...otherTunInputs,
   namespace: namespaceInput,
   adopt: adoptInput,
@@ -90,6 +93,7 @@ const properties = [
   ...tunProperties,
   ...linkSettings,
   bridgeProperty,
+  ...portSettings,
   addressProperty<Desired, ObservedTun>("peerAddress", "broadcast"),
   linkUp,
 ] as Property<Desired, ObservedTun, never>[];
@@ -163,6 +167,7 @@ function rules(values: Inputs): Problem[] {
     ...addressRules(values),
     ...macRules(values),
     ...bridgeRules(values),
+    ...portRules(values),
     ...tunRules(values),
   ];
   const { mode, mtu } = values;
@@ -232,6 +237,7 @@ export const name = tap.name;`,
       persistence: given.persistence,
       ...desiredSettings(values),
       bridge: given.bridge,
+      port: given.port,
       addresses: desiredAddresses(values),
     };
   },
@@ -259,6 +265,7 @@ export const name = tap.name;`,
     ...presentAddresses(observed, desired, declared, recorded),
     ...presentSettings(observed, desired, declared),
     ...presentBridge(observed, desired),
+    ...presentPort(observed, desired),
     ifindex: observed.ifindex,
   }),
   remember: rememberLink,

@@ -3,6 +3,96 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { TuntapResource } from "../resource";
 
+/**
+ * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
+ * they are written again when it is back. Default: none is managed.
+ */
+export interface TunInterfacePortArgs {
+  /**
+   * Whether it exchanges frames only with ports that are not isolated, so that the machines on isolated ports
+   * cannot reach one another. The kernel starts with off.
+   */
+  isolated?: pulumi.Input<boolean>;
+
+  /** Whether addresses are learned from the frames that come in. The kernel starts with on. */
+  learning?: pulumi.Input<boolean>;
+
+  /** Whether unicast to unknown addresses goes out here. The kernel starts with on. */
+  flood?: pulumi.Input<boolean>;
+
+  /** Whether multicast that nobody is known to want goes out here. The kernel starts with on. */
+  multicastFlood?: pulumi.Input<boolean>;
+
+  /** Whether frames may go out where they came in. The kernel starts with off. */
+  hairpin?: pulumi.Input<boolean>;
+
+  /** Whether the port is shut where a spanning tree message (BPDU) comes in. The kernel starts with off. */
+  guard?: pulumi.Input<boolean>;
+
+  /** Whether the port can never lead to the root of the spanning tree. The kernel starts with off. */
+  rootBlock?: pulumi.Input<boolean>;
+
+  /**
+   * Whether multicast ends at once when a receiver leaves, without asking for others. The kernel starts with
+   * off.
+   */
+  fastLeave?: pulumi.Input<boolean>;
+
+  /** Cost of the path in the spanning tree. The kernel starts with one by the speed of the link. */
+  cost?: pulumi.Input<number>;
+
+  /**
+   * Priority among the ports of the bridge in the spanning tree; the lowest is preferred. The kernel starts
+   * with 32.
+   */
+  priority?: pulumi.Input<number>;
+}
+
+/**
+ * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
+ * they are written again when it is back. Default: none is managed. As it is read back.
+ */
+export interface TunInterfacePort {
+  /**
+   * Whether it exchanges frames only with ports that are not isolated, so that the machines on isolated ports
+   * cannot reach one another. The kernel starts with off.
+   */
+  isolated?: boolean;
+
+  /** Whether addresses are learned from the frames that come in. The kernel starts with on. */
+  learning?: boolean;
+
+  /** Whether unicast to unknown addresses goes out here. The kernel starts with on. */
+  flood?: boolean;
+
+  /** Whether multicast that nobody is known to want goes out here. The kernel starts with on. */
+  multicastFlood?: boolean;
+
+  /** Whether frames may go out where they came in. The kernel starts with off. */
+  hairpin?: boolean;
+
+  /** Whether the port is shut where a spanning tree message (BPDU) comes in. The kernel starts with off. */
+  guard?: boolean;
+
+  /** Whether the port can never lead to the root of the spanning tree. The kernel starts with off. */
+  rootBlock?: boolean;
+
+  /**
+   * Whether multicast ends at once when a receiver leaves, without asking for others. The kernel starts with
+   * off.
+   */
+  fastLeave?: boolean;
+
+  /** Cost of the path in the spanning tree. The kernel starts with one by the speed of the link. */
+  cost?: number;
+
+  /**
+   * Priority among the ports of the bridge in the spanning tree; the lowest is preferred. The kernel starts
+   * with 32.
+   */
+  priority?: number;
+}
+
 /** Inputs of a `TunInterface`. */
 export interface TunInterfaceArgs {
   /**
@@ -124,6 +214,12 @@ export interface TunInterfaceArgs {
    * place.
    */
   bridge?: pulumi.Input<string>;
+
+  /**
+   * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
+   * they are written again when it is back. Default: none is managed. A change is made in place.
+   */
+  port?: pulumi.Input<TunInterfacePortArgs>;
 
   /**
    * Whether several descriptors may be attached at once, one for each queue (IFF_MULTI_QUEUE). A program must
@@ -298,6 +394,12 @@ export class TunInterface extends TuntapResource {
   declare readonly bridge: pulumi.Output<string | undefined>;
 
   /**
+   * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
+   * they are written again when it is back. Default: none is managed.
+   */
+  declare readonly port: pulumi.Output<TunInterfacePort | undefined>;
+
+  /**
    * Whether several descriptors may be attached at once, one for each queue (IFF_MULTI_QUEUE). A program must
    * open the interface the way it was made: one that wants several queues of an interface without this (QEMU
    * with `queues=2`), or one queue the plain way of an interface with it (openvpn, QEMU without `queues=`),
@@ -375,6 +477,7 @@ export class TunInterface extends TuntapResource {
       "alias",
       "up",
       "bridge",
+      "port",
       "multiQueue",
       "packetInformation",
       "vnetHeader",

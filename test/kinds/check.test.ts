@@ -116,6 +116,19 @@ describe("check", () => {
   });
 });
 
+test("what is wrong inside a secret object is said without any value of it", async () => {
+  const { check } = program();
+  const port = { cost: 4711471, priority: 12 };
+  const { problems } = await check("tap0", { owner: 0, bridge: "br0", port }, [], ["port"]);
+  expect(problems).toEqual([
+    {
+      property: "",
+      code: "INVALID_INPUT",
+      message: "port.cost [secret] is above the limit; give a number from 1 to 65535 [INVALID_INPUT]",
+    },
+  ]);
+});
+
 describe("accounts", () => {
   test("a number is itself, a name is looked up, digits are a name before they are a number", async () => {
     const kernel = withAccounts();

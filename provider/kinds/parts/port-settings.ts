@@ -1,0 +1,132 @@
+import { setLink } from "../../host/links";
+import type { BridgePortData } from "../../netlink/bridge";
+import type { FieldSchema, InputSchema, Inputs, Problem, Property } from "../kind";
+import type { ObservedLink } from "./link";
+
+/** Of a bridge's port, as `ip link set … type bridge_slave` has them (IFLA_BRPORT_* of linux/if_link.h). */
+const settings = {
+  isolated: {
+    type: "boolean",
+    description:
+      "Whether it exchanges frames only with ports that are not isolated, so that the machines on isolated ports cannot reach one another. The kernel starts with off.",
+  },
+  learning: {
+    type: "boolean",
+    description: "Whether addresses are learned from the frames that come in. The kernel starts with on.",
+  },
+  flood: {
+    type: "boolean",
+    description: "Whether unicast to unknown addresses goes out here. The kernel starts with on.",
+  },
+  multicastFlood: {
+    type: "boolean",
+    description: "Whether multicast that nobody is known to want goes out here. The kernel starts with on.",
+  },
+  hairpin: {
+    type: "boolean",
+    description: "Whether frames may go out where they came in. The kernel starts with off.",
+  },
+  guard: {
+    type: "boolean",
+    description:
+      "Whether the port is shut where a spanning tree message (BPDU) comes in. The kernel starts with off.",
+  },
+  rootBlock: {
+    type: "boolean",
+    description:
+      "Whether the port can never lead to the root of the spanning tree. The kernel starts with off.",
+  },
+  fastLeave: {
+    type: "boolean",
+    description:
+      "Whether multicast ends at once when a receiver leaves, without asking for others. The kernel starts with off.",
+  },
+  cost: {
+    type: "integer",
+    minimum: 1,
+    maximum: 65535,
+    description:
+      "Cost of the path in the spanning tree. The kernel starts with one by the speed of the link.",
+  },
+  priority: {
+    type: "integer",
+    minimum: 0,
+    maximum: 63,
+    description:
+      "Priority among the ports of the bridge in the spanning tree; the lowest is preferred. The kernel starts with 32.",
+  },
+} as const satisfies Record<string, FieldSchema>;
+
+export const portInput = {
+  type: "object",
+  properties: settings,
+  change: "live",
+  description:
+    "Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge; they are written again when it is back. Default: none is managed.",
+} as const satisfies InputSchema;
+
+type Name = keyof typeof settings;
+
+/** As they are declared; what is not declared is undefined. */
+export type DesiredPort = { [N in Name]?: boolean | number };
+
+interface WithPort {
+  port: DesiredPort | undefined;
+}
+
+const attributes = {
+  isolated: "isolated",
+  learning: "learning",
+  flood: "unicastFlood",
+  multicastFlood: "mcastFlood",
+  hairpin: "mode",
+  guard: "guard",
+  rootBlock: "protect",
+  fastLeave: "fastLeave",
+  cost: "cost",
+  priority: "priority",
+} as const satisfies Record<Name, keyof BridgePortData>;
+
+function read({ link }: ObservedLink, name: Name): boolean | number | undefined {
+  const value = link.port?.[attributes[name]];
+  return value === undefined || settings[name].type === "integer" ? value : value !== 0;
+}
+
+function show(value: boolean | number | undefined): string {
+  if (value === undefined) return "no port of a bridge";
+  return typeof value === "number" ? String(value) : value ? "on" : "off";
+}
+
+/** The rows of `port`, each setting by itself. They stand behind `bridge`: whoever joins one starts with none. */
+export const portSettings = (Object.keys(settings) as Name[]).map(
+  (name): Property<WithPort, ObservedLink, boolean | number | undefined> => ({
+    name: `port.${name}`,
+    inputs: [`port.${name}`],
+    endsWith: "bridge",
+    verdict: { idle: "live", single: "live", multi: "live" },
+    want: ({ port }) => port?.[name],
+    is: (observed) => read(observed, name),
+    show,
+    messages: ({ want, observed }) => {
+      const slaveData = { [attributes[name]]: Number(want) };
+      return [{ bytes: setLink(observed.ifindex, { linkinfo: { slaveKind: "bridge", slaveData } }) }];
+    },
+  }),
+);
+
+/** The declared settings as observed; none of what is no port. */
+export function presentPort(observed: ObservedLink, { port }: WithPort): { port: DesiredPort | undefined } {
+  if (port === undefined) return { port: undefined };
+  const entries = (Object.keys(port) as Name[]).map((name) => [name, read(observed, name)]);
+  return { port: Object.fromEntries(entries.filter(([, value]) => value !== undefined)) };
+}
+
+export function portRules({ port, bridge }: Inputs): Problem[] {
+  if (port === undefined || bridge !== undefined) return [];
+  return [
+    {
+      property: "port",
+      message: `port ${JSON.stringify(port)} is given without \`bridge\`, to which its settings belong; add the bridge, or take it out`,
+    },
+  ];
+}
