@@ -1,6 +1,7 @@
 /** Objects and lists of objects as inputs, through everything that is derived from a kind. */
 
 import { beforeAll, describe, expect, test } from "vitest";
+import * as face from "../provider/dynamic";
 import type { Inputs } from "../provider/kinds/kind";
 import { maskSecrets } from "../provider/request";
 import { validate } from "../provider/validate";
@@ -111,6 +112,16 @@ test("defaults are filled in wherever they are, and the program's own objects st
 
 test("an input that is not known as a whole is no problem", () => {
   expect(check({}, ["port", "ends"])).toEqual({ inputs: {}, problems: [] });
+});
+
+test("an input with something unknown inside is not known as a whole, and handed on as it came", async () => {
+  const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+  const port = { isolated: true, cost: unknown, priority: -1 };
+  const urn = "urn:pulumi:dev::lab::pulumi-nodejs:dynamic/tuntap:TunInterface::nested0";
+  const news = { owner: 0, bridge: unknown, port, __tuntap: { urn } };
+  const { inputs, failures } = await face.check("TunInterface", {}, news);
+  expect(failures).toEqual([]);
+  expect(inputs).toMatchObject({ port, bridge: unknown });
 });
 
 test("what is inside a secret input is in no message", () => {

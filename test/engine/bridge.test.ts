@@ -1,7 +1,9 @@
 /** A bridge and its ports, by the built command with the real engine. */
 
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
+import { attempt } from "../harness/shell";
 import { type Declared, messages } from "../harness/workspace";
 
 useLabAndWorkspace();
@@ -54,6 +56,32 @@ test("a bridge with two ports: made, left alone, changed live, repaired, and gon
 
   await workspace.succeed("down");
   expect(await lab.snapshot()).toBe(empty);
+});
+
+test("settings of a port, one of them an output and one a secret, are written again after every attach", async () => {
+  const port = { isolated: true, hairpin: { $ref: "br0.stp" }, cost: { $secret: 4711 } };
+  workspace.declare(...program({ stp: true, forwardDelay: 2 }, { port }));
+  const preview = await workspace.succeed("preview");
+  expect(preview.changes).toMatchObject({ create: 3 });
+  await workspace.succeed("up");
+  const settings = async () => (await lab.mustHave("vm0")).linkinfo?.info_slave_data;
+  expect(await settings()).toMatchObject({ isolated: true, hairpin: true, cost: 4711 });
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("refresh", "--expect-no-changes");
+  expect((await attempt("grep", "-r", "4711", join(workspace.folder, ".tuntap"))).code).toBe(1);
+
+  await lab.ip("link", "set", "vm0", "nomaster");
+  await lab.ip("link", "set", "vm0", "master", "br0");
+  expect(await settings()).toMatchObject({ isolated: false, hairpin: false });
+  const repaired = await workspace.succeed("up");
+  expect(messages(repaired)).toMatch(/port\.isolated: not the (recorded|declared) \(secret\) value/);
+  expect(repaired.changes).toMatchObject({ update: 1 });
+  expect(await settings()).toMatchObject({ isolated: true, hairpin: true, cost: 4711 });
+
+  workspace.declare(...program({}, { port: { isolated: true, kost: 5 } }));
+  const wrong = await workspace.run("up");
+  expect(wrong.code).toBe(1);
+  expect(messages(wrong.report)).toMatch(/port\.kost is no property of port; did you mean `port\.cost`\?/);
 });
 
 test("a port of others stops the delete, and is named; the run may overrule that, and the port stays", async () => {

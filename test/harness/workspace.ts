@@ -78,6 +78,7 @@ const value = (given: any): any => {
   if (given === null || typeof given !== "object") return given;
   if (Array.isArray(given)) return given.map(value);
   if ("$secret" in given) return pulumi.secret(given.$secret);
+  if (!("$ref" in given)) return Object.fromEntries(Object.entries(given).map(([key, inner]) => [key, value(inner)]));
   const [name, output] = given.$ref.split(".");
   return made[name][output];
 };
