@@ -19,6 +19,20 @@ beforeAll(async () => {
 });
 afterAll(() => other.close());
 
+/** None as the kernel starts with it. */
+const port = {
+  isolated: true,
+  learning: false,
+  flood: false,
+  multicastFlood: false,
+  hairpin: true,
+  guard: true,
+  rootBlock: true,
+  fastLeave: true,
+  cost: 5,
+  priority: 7,
+};
+
 const attachments = ["idle", "single", "multi"] as const;
 
 /** A change of one input, and what it means idle, attached to the only queue, and to one of several. */
@@ -33,6 +47,7 @@ const changes: [string, () => Record<string, unknown>, Verdict, Verdict, Verdict
   ["arp", () => ({ arp: false }), "live", "live", "live"],
   ["alias", () => ({ alias: "other" }), "live", "live", "live"],
   ["bridge", () => ({ bridge: "br0" }), "live", "live", "live"],
+  ["port", () => ({ bridge: "br0", port }), "live", "live", "live"],
   ["address", () => ({ address: "192.0.2.9/24" }), "live", "live", "live"],
   ["broadcast", () => ({ broadcast: "192.0.2.127" }), "live", "live", "live"],
   ["name", () => ({ name: "other0" }), "live", "live", "live"],
@@ -107,7 +122,8 @@ describe.each(attachments.map((attachment, column) => ({ attachment, column })))
 
 test("every property of the table is among them", () => {
   const inputs = new Set(changes.flatMap(([, change]) => Object.keys(change())));
-  const proven = [...inputs, "multiQueue", "persistence"];
+  const settings = Object.keys(port).map((name) => `port.${name}`);
+  const proven = [...inputs, ...settings, "multiQueue", "persistence"];
   for (const { name, inputs: declared } of tunInterface.properties)
     expect(
       declared.some((input) => proven.includes(input)),
