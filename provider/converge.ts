@@ -1,5 +1,5 @@
 import { noPatience, type Patience } from "./busy";
-import { type AnyDifference, describeDifference, differences, judge } from "./differences";
+import { type AnyDifference, describeDifference, differences, judge, unset } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { accepted, refusal } from "./host/refusals";
@@ -117,7 +117,7 @@ async function remakeIfNeeded(goal: Goal, object: unknown): Promise<boolean> {
 async function synchronise(goal: Goal): Promise<unknown> {
   const { kind, host, target, desired } = goal;
   const writes = new Map<string, number>();
-  for (;;) {
+  for (let looks = 1; ; looks++) {
     const { object } = await kind.sight(target, host);
     if (object === undefined) {
       throw new TuntapError("LINK_VANISHED", {
@@ -125,6 +125,7 @@ async function synchronise(goal: Goal): Promise<unknown> {
       });
     }
     const left = differences(kind, target, desired, object);
+    if (looks === 1) left.push(...unset(kind, target, desired, object));
     if (left.length === 0) return object;
     // One at a time: each of these may change what the others must know, such as the name.
     const single = left.find(({ property }) => property.apply);

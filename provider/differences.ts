@@ -50,6 +50,16 @@ export function differences(
   return found;
 }
 
+/** What is as it is wanted, and must be written all the same. */
+export function unset(kind: Kind, target: Target, desired: unknown, observed: unknown): AnyDifference[] {
+  return (kind.properties as readonly AnyProperty[]).flatMap((property) => {
+    if (!property.unset?.(desired, target.recorded)) return [];
+    const want = property.want(desired, target.recorded);
+    const is = property.is(observed, desired, target.recorded);
+    return equal(want, is) ? [{ property, want, is, desired, observed, target }] : [];
+  });
+}
+
 export interface Judged {
   difference: AnyDifference;
   verdict: Verdict;

@@ -1,5 +1,14 @@
 import { consequence, onBusyOf } from "./busy";
-import { covered, describeDifference, differences, equal, inputOf, judge, valueAt } from "./differences";
+import {
+  covered,
+  describeDifference,
+  differences,
+  equal,
+  inputOf,
+  judge,
+  unset,
+  valueAt,
+} from "./differences";
 import type { Host } from "./host/host";
 import type { BusyMode, Kind, Target } from "./kinds/kind";
 import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
@@ -121,6 +130,7 @@ export class Planner {
   ): Promise<void> {
     const desired = await kind.desire(inputs, this.host);
     const found = differences(kind, target, desired, object, unknown);
+    if (unset(kind, target, desired, object).length > 0) result.changes = true;
     for (const { difference, verdict } of await judge(kind, target, object, found, this.host)) {
       const { property } = difference;
       result.changes = true;

@@ -95,13 +95,27 @@ function pinned(recorded: Inputs | undefined): string | undefined {
   return recorded?.[pinnedMac] as string | undefined;
 }
 
+/** The kernel keeps an mtu that was set, and only a change of it counts as setting: so it is another one before. */
+function otherMtu(mtu: number): number {
+  return mtu === linkSettingInputs.mtu.minimum ? mtu + 1 : mtu - 1;
+}
+
+const mtuProperty = linkSetting("mtu", {
+  unset: ({ mtu }, recorded) =>
+    mtu !== undefined && !(recorded?.__declared as string[] | undefined)?.includes("mtu"),
+  messages: ({ want, is, observed }) =>
+    (want === is ? [otherMtu(want), want] : [want]).map((mtu) => ({
+      bytes: setLink(observed.ifindex, { mtu }),
+    })),
+});
+
 /** In the order in which they are written. */
 const properties = [
   nameProperty,
   linkSetting("macAddress", {
     want: (desired, recorded) => desired.macAddress ?? pinned(recorded),
   }),
-  linkSetting("mtu"),
+  mtuProperty,
   ...bridgeSettings,
   addressProperty<Desired, ObservedLink>(),
   linkUp,
@@ -115,8 +129,7 @@ async function create(target: Target, desired: Desired, host: Host): Promise<voi
   const { namespace, name, lease, longName } = target;
   const interim = interimName(lease);
   const address = desired.macAddress ?? pinned(target.recorded) ?? macOf(lease);
-  // The kernel keeps an mtu that was set, and only a change of it counts as setting: so it is another at first.
-  const mtu = desired.mtu === undefined ? undefined : desired.mtu === 68 ? 69 : desired.mtu - 1;
+  const mtu = desired.mtu === undefined ? undefined : otherMtu(desired.mtu);
   const [made] = await host.batch.send(namespace, [createLink(interim, "bridge", { address, mtu })]);
   const link = (await host.links.table(namespace)).named(interim);
   if (!accepted(made)) {

@@ -156,6 +156,11 @@ export interface Property<Desired, Observed, Value = unknown> {
   show?(value: Value): string;
   /** Netlink messages that write it, sent together with those of other properties. */
   messages?(difference: Difference<Desired, Observed, Value>): Write[];
+  /**
+   * Must be written once although it reads as it is wanted: the kernel treats what was set otherwise than what came
+   * about, and does not show which it is.
+   */
+  unset?(desired: Desired, recorded: Inputs | undefined): boolean;
   /** Must be written before the properties above it in the table. */
   first?(want: Value): boolean;
   /** What to do where the kernel refuses the messages with that errno, if more is known than the error's code says. */

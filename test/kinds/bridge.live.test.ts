@@ -315,6 +315,26 @@ describe("the mtu", () => {
     expect((await program.declare(kind, "dev0", { ...place(), mtu: 1500 })).operation).toBe("same");
   });
 
+  test.each([
+    ["later", () => program.declare(kind, "dev0", place())],
+    ["of a bridge that is taken over", () => lab.ip("link", "add", "dev0", "type", "bridge")],
+  ])("that is declared %s stays too, although the bridge had it already", async (_, prepare) => {
+    const declared = { ...place(), mtu: 1500, adopt: true };
+    await prepare();
+    await program.declare(kind, "dev0", declared);
+    await strange("small0", "mtu", "1280", "master", "dev0");
+    expect((await lab.mustHave("dev0")).mtu).toBe(1500);
+    expect((await program.newRun().declare(kind, "dev0", declared)).operation).toBe("same");
+  });
+
+  test("stays, too, when the bridge was deleted and made anew", async () => {
+    await program.declare(kind, "dev0", { ...place(), mtu: 1500 });
+    await lab.ip("link", "del", "dev0");
+    await program.newRun().declare(kind, "dev0", { ...place(), mtu: 1500 });
+    await strange("small0", "mtu", "1280", "master", "dev0");
+    expect((await lab.mustHave("dev0")).mtu).toBe(1500);
+  });
+
   test("that is not follows the ports, which is no drift", async () => {
     await program.declare(kind, "dev0", place());
     await strange("small0", "mtu", "1280", "master", "dev0");
