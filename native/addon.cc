@@ -250,8 +250,9 @@ Work holders(const Napi::CallbackInfo& info) {
 }
 
 Work sysctl(const Napi::CallbackInfo& info) {
-  return
-      [place = to_namespace(info[0]), name = to_text(info[1])] { return outcome(read_sysctl(place, name)); };
+  return [place = to_namespace(info[0]), name = to_text(info[1]), value = optional(info[2], to_text)] {
+    return outcome(value ? write_sysctl(place, name, *value) : read_sysctl(place, name));
+  };
 }
 
 Work account(const Napi::CallbackInfo& info) {

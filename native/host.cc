@@ -20,6 +20,21 @@ std::string sysctl_path(const std::string& name) {
   return "/proc/sys/" + path;
 }
 
+/// Without the newline at its end.
+std::string read_file(const std::string& path) {
+  const auto file = descriptor_or_throw(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t size = ::read(file.number(), buffer, sizeof buffer);
+    if (size < 0) throw SystemError{errno, "read", path, {}};
+    if (size == 0) break;
+    text.append(buffer, size);
+  }
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
 /// Calls one of the get…_r functions with a buffer that grows until it is large enough.
 template <typename Entry, typename Find>
 std::optional<Account> look_up(const char* operation, uint32_t Entry::*id, char* Entry::*name, Find find) {
@@ -42,17 +57,24 @@ std::string read_sysctl(const NamespaceName& place, const std::string& name) {
   const std::string path = sysctl_path(name);
   std::string text;
   // /proc/sys/net shows the namespace of the thread that opens it.
+  in_namespace(place, [&] { text = read_file(path); });
+  return text;
+}
+
+std::string write_sysctl(const NamespaceName& place, const std::string& name, const std::string& value) {
+  const std::string path = sysctl_path(name);
+  if (has_nul(value)) throw SystemError{EINVAL, "sysctl value", value.c_str(), {}};
+  std::string text;
   in_namespace(place, [&] {
-    const auto file = descriptor_or_throw(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);
-    char buffer[4096];
-    for (;;) {
-      const ssize_t size = ::read(file.number(), buffer, sizeof buffer);
-      if (size < 0) throw SystemError{errno, "read", path, {}};
-      if (size == 0) break;
-      text.append(buffer, size);
+    {
+      // No O_TRUNC or O_CREAT: what is not there is not made.
+      const auto file = descriptor_or_throw(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path);
+      // The newline makes an empty value a write, too. What of it is understood, reading tells.
+      const std::string line = value + '\n';
+      if (::write(file.number(), line.data(), line.size()) < 0) throw SystemError{errno, "write", path, {}};
     }
+    text = read_file(path);
   });
-  if (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }
 

@@ -18,6 +18,9 @@ enum class Database { user, group };
 /// By its dotted name; a slash stands for a dot inside a part, as sysctl(8) has it.
 std::string read_sysctl(const NamespaceName& place, const std::string& name);
 
+/// Writes it in one piece, and gives what it reads as afterwards.
+std::string write_sysctl(const NamespaceName& place, const std::string& name, const std::string& value);
+
 std::optional<Account> find_account(Database database, const std::string& name);
 std::optional<Account> find_account(Database database, uint32_t id);
 

@@ -112,6 +112,34 @@ TEST(sysctls_are_those_of_the_namespace) {
   }
 }
 
+TEST(sysctls_are_written_in_one_piece_and_read_back) {
+  add_namespace("blue", std::nullopt);
+  CHECK_EQUAL(write_sysctl("blue", "net.ipv4.ip_forward", "1"), "1");
+  CHECK_EQUAL(read_sysctl("blue", "net.ipv4.ip_forward"), "1");
+  CHECK_EQUAL(read_sysctl(std::nullopt, "net.ipv4.ip_forward"), "0");
+  CHECK_EQUAL(write_sysctl("blue", "net.ipv4.ip_local_port_range", "20000 30000"), "20000\t30000");
+  CHECK_EQUAL(write_sysctl("blue", "net.ipv4.ip_default_ttl", "70 80"), "70");
+  CHECK_EQUAL(write_sysctl("blue", "net.ipv4.ip_local_reserved_ports", "8080"), "8080");
+  CHECK_EQUAL(write_sysctl("blue", "net.ipv4.ip_local_reserved_ports", ""), "");
+  const auto refused = [](const char* name, const std::string& value) {
+    return error_of([&] { write_sysctl("blue", name, value); });
+  };
+  CHECK_EQUAL(refused("net.ipv4.nothing", "1"), ENOENT);
+  CHECK_EQUAL(refused("net.ipv4", "1"), EISDIR);
+  CHECK_EQUAL(refused("kernel.ostype", "Minix"), EACCES);
+  CHECK_EQUAL(refused("net.ipv4.ip_default_ttl", "many"), EINVAL);
+  CHECK_EQUAL(refused("net.ipv4.ip_default_ttl", std::string("70\0", 3)), EINVAL);
+  CHECK_EQUAL(error_of([] { write_sysctl("red", "net.ipv4.ip_forward", "1"); }), ENOENT);
+  std::ofstream("/run/stray") << "untouched";
+  for (const char* name :
+       {"", "net.//.//.//.run.stray", "//.//.run.stray", "net..ipv4", "net.", "net./.ipv4"}) {
+    CHECK_EQUAL(refused(name, "1"), EINVAL);
+  }
+  std::string left;
+  std::getline(std::ifstream("/run/stray"), left);
+  CHECK_EQUAL(left, "untouched");
+}
+
 TEST(accounts_are_found_by_name_and_id) {
   CHECK_EQUAL(find_account(Database::user, "root")->id, 0u);
   CHECK_EQUAL(find_account(Database::user, 0)->name, "root");

@@ -32,7 +32,7 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
     if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
   }
   if (operation === "posix_spawn") return "HELPER_MISSING";
-  if (operation === "namespace name" || operation === "sysctl name") return "INVALID_INPUT";
+  if (operation === "namespace name" || operation.startsWith("sysctl ")) return "INVALID_INPUT";
   return codes[number] ?? "KERNEL_REFUSED";
 }
 

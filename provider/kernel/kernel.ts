@@ -178,8 +178,14 @@ export interface Kernel {
 
   /** Every process that holds a TUN or TAP interface of the namespace. Complete only for root. */
   holders(namespace: NamespaceName): Promise<Holder[]>;
-  /** Reads a sysctl by its dotted name, without the trailing newline. */
-  sysctl(namespace: NamespaceName, name: string): Promise<string>;
+  /**
+   * Reads a sysctl, or writes it and then reads it, without the trailing newline. Of some values the kernel takes
+   * only the beginning, without an error: what was read tells.
+   *
+   * @param name dotted, as sysctl(8) has it: a slash stands for a dot inside a part (`net.ipv4.conf.eth0/1.mtu`). One that
+   * leads out of /proc/sys is refused before anything is opened.
+   */
+  sysctl(namespace: NamespaceName, name: string, value?: string): Promise<string>;
   /** Resolves a user or group on the host, by name or id; `undefined` where it does not exist. */
   account(database: "user" | "group", key: string | number): Promise<Account | undefined>;
 }

@@ -19,6 +19,7 @@ import {
 } from "./messages";
 import { moveContract } from "./move-contract";
 import { attachment, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_TUN, IFF_VNET_HDR, tap } from "./operations";
+import { sysctlContract } from "./sysctl-contract";
 import { dropNamespace, link, links, namespaces, randomName } from "./witness";
 
 const { errno } = constants;
@@ -390,21 +391,9 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
 
     moveContract(() => kernel, freshName, freshNamespace);
     holdContract(() => kernel, freshNamespace, startInside);
+    sysctlContract(() => kernel, freshNamespace);
 
-    describe("sysctl and account", () => {
-      test("reads a sysctl of the namespace asked about", async () => {
-        const namespace = await freshNamespace();
-        await run("ip", "netns", "exec", namespace, "sh", "-c", "echo 7 > /proc/sys/net/ipv4/ip_default_ttl");
-        expect(await kernel.sysctl(namespace, "net.ipv4.ip_default_ttl")).toBe("7");
-        expect(await kernel.sysctl(await freshNamespace(), "net.ipv4.ip_default_ttl")).toBe("64");
-        const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-        expect(await kernel.sysctl(undefined, "kernel.random.boot_id")).toBe(bootId);
-        await expect(kernel.sysctl(undefined, "net.nosuch")).rejects.toMatchObject({ errno: errno.ENOENT });
-        await expect(kernel.sysctl(undefined, "net.//.//.etc.passwd")).rejects.toMatchObject({
-          code: "INVALID_INPUT",
-        });
-      });
-
+    describe("account", () => {
       test("resolves accounts by name and id", async () => {
         expect(await kernel.account("user", "root")).toEqual({ id: 0, name: "root" });
         expect(await kernel.account("group", 0)).toEqual({ id: 0, name: "root" });
