@@ -11,6 +11,8 @@ import {
   mask,
   maskSecrets,
   type Notice,
+  nameOf,
+  namingInput,
   targetOf,
   type Wanted,
 } from "./request";
@@ -40,7 +42,8 @@ export class Checker {
   async check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
     const { identity, unknown } = wanted;
     const given = { ...wanted.inputs };
-    if (given.name === undefined && !unknown.has("name")) given.name = defaultName(kind, identity);
+    if ("name" in kind.inputs && given.name === undefined && !unknown.has("name"))
+      given.name = defaultName(kind, identity);
     const { inputs, problems } = validate(kind, given, unknown);
     const notices: Notice[] = [];
     const broken = new Set(problems.map(({ property }) => property));
@@ -56,8 +59,9 @@ export class Checker {
       ]) {
         if (!about(message)) notices.push({ severity: "warning", message });
       }
-      if (!unknown.has("name") && !unknown.has("namespace")) {
-        problems.push(...this.claimName(kind, identity, inputs));
+      const name = nameOf(kind, inputs, unknown);
+      if (name !== undefined && !unknown.has("namespace")) {
+        problems.push(...this.claimName(kind, identity, inputs, name));
         if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
           const seen = await this.lookAtTheName(kind, identity, inputs);
           problems.push(...seen.problems);
@@ -90,17 +94,21 @@ export class Checker {
     };
   }
 
-  private claimName(kind: Kind, identity: Identity, inputs: Inputs): Problem[] {
-    const name = inputs.name as string;
+  private claimName(kind: Kind, identity: Identity, inputs: Inputs, name: string): Problem[] {
     const space = kind.naming.space(inputs.namespace as string | undefined);
     const other = this.claims.claim(identity.urn, space, name);
     if (other === undefined) return [];
     const { kind: otherKind, logicalName } = parseUrn(other);
+    const property = namingInput(kind);
+    const [what, advice] =
+      "of" in kind.naming
+        ? [`${property} ${JSON.stringify(inputs[property])} (${name})`, "declare it once"]
+        : [`name ${JSON.stringify(name)}`, "give one of them another name"];
     return [
       {
-        property: "name",
+        property,
         code: "NAME_CLAIMED",
-        message: `name ${JSON.stringify(name)} is claimed by ${otherKind} "${logicalName}" of this program already; give one of them another name`,
+        message: `${what} is claimed by ${otherKind} "${logicalName}" of this program already; ${advice}`,
       },
     ];
   }
@@ -125,12 +133,13 @@ export class Checker {
         notices: [{ severity: "warning", message: `takes over ${what}; \`down\` will delete it` }],
       };
     }
-    const message = `name ${JSON.stringify(inputs.name)} is taken by ${what}, which this resource did not make`;
+    const property = namingInput(kind);
+    const message = `${property} ${JSON.stringify(inputs[property])} is taken by ${what}, which this resource did not make`;
     // Whoever has a lease may be about to give the name up in this very run; a stranger is not.
     if (obstacle.leased) return { problems: [], notices: [{ severity: "warning", message }] };
     const { remedy } = new TuntapError(kind.codes.foreign, { message });
     return {
-      problems: [{ property: "name", code: kind.codes.foreign, message: `${message}. ${remedy}` }],
+      problems: [{ property, code: kind.codes.foreign, message: `${message}. ${remedy}` }],
       notices: [],
     };
   }

@@ -4,6 +4,7 @@ import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { accepted, refusal } from "./host/refusals";
 import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
+import { namingInput } from "./request";
 
 /** How often one property is written before another hand is suspected. */
 const writesPerProperty = 2;
@@ -72,7 +73,7 @@ async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean>
     return remakeIfNeeded(goal, object);
   }
   if (obstacle && !obstacle.sameStack) {
-    if (inputs.adopt !== true) throw foreign(goal, obstacle.object, "the name is taken by");
+    if (inputs.adopt !== true) throw foreign(goal, obstacle.object, `the ${namingInput(kind)} is taken by`);
     const judged = await judge(
       kind,
       target,
@@ -91,8 +92,12 @@ async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean>
     await kind.takeOver(target, obstacle.object, host);
     return false;
   }
-  if (obstacle) await kind.makeWay?.(target, host);
-  await kind.create(target, desired, host);
+  return create(goal, obstacle !== undefined);
+}
+
+async function create({ kind, target, desired, host }: Goal, inTheWay: boolean): Promise<true> {
+  if (inTheWay) await kind.makeWay?.(target, host);
+  target.made = (await kind.create(target, desired, host)) ?? undefined;
   return true;
 }
 
@@ -108,9 +113,7 @@ async function remakeIfNeeded(goal: Goal, object: unknown): Promise<boolean> {
   );
   if (!must) return false;
   await remove(kind, target, object, host, patience);
-  await kind.makeWay?.(target, host);
-  await kind.create(target, desired, host);
-  return true;
+  return create(goal, true);
 }
 
 /** Writes differences until none is left, reading back after every write. */
@@ -127,6 +130,11 @@ async function synchronise(goal: Goal): Promise<unknown> {
     const left = differences(kind, target, desired, object);
     if (looks === 1) left.push(...unset(kind, target, desired, object));
     if (left.length === 0) return object;
+    if (kind.rewrite) {
+      for (const difference of left) countWrite(writes, difference, goal);
+      await kind.rewrite(target, object, desired, host);
+      continue;
+    }
     // One at a time: each of these may change what the others must know, such as the name.
     const single = left.find(({ property }) => property.apply);
     const batch = single ? [single] : left;
@@ -197,6 +205,7 @@ export async function remove(
   const free = await untilFree(kind, target, object, host, patience);
   if (free === undefined) return;
   await kind.remove(target, free, host);
+  if (kind.permanent) return;
   if ((await kind.sight({ ...target, near: true }, host)).object !== undefined) {
     throw new TuntapError("VERIFY_FAILED", { message: "it is still there after it was deleted" });
   }
@@ -227,7 +236,7 @@ async function untilFree(
 function foreign({ kind }: Goal, object: unknown, how: string): TuntapError {
   return new TuntapError(kind.codes.foreign, {
     message: `${how} ${kind.describe(object)}, and it is left as it is`,
-    property: "name",
+    property: namingInput(kind),
   });
 }
 

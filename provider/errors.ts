@@ -63,6 +63,25 @@ export const errorTable = {
     meaning: "The network namespace holds links or processes that are not of this program.",
     remedy: "Remove or stop what the message names, or set `force: true`.",
   },
+  SYSCTL_MISSING: {
+    meaning: "There is no sysctl of that name, or not in that network namespace.",
+    remedy:
+      "Check the name with `sysctl -a` (in a namespace, `ip netns exec NAME sysctl -a`). One of an interface is there while the interface is: make it of that resource's `.name`. Others need a kernel module.",
+  },
+  SYSCTL_REFUSED: {
+    meaning: "The kernel does not let the sysctl be read or written, or does not take the value.",
+    remedy: "Give a value that the kernel documents for it, or do not declare it.",
+  },
+  FOREIGN_ROUTE: {
+    meaning:
+      "A route of the same destination, metric and table exists that was not made by this package: its protocol is another one.",
+    remedy:
+      "Choose another `metric` or `table`, remove the route by hand, or take it over with `adopt: true`.",
+  },
+  ROUTE_REFUSED: {
+    meaning: "The kernel refused a route; errno and its own words are in the message.",
+    remedy: "See the kernel's words.",
+  },
   TUN_NODE_MISSING: {
     meaning: "The device node /dev/net/tun does not exist.",
     remedy:

@@ -8,6 +8,7 @@ import {
 import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-settings";
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+import { sysctlNameProblem, sysctlValueProblem } from "./kinds/parts/sysctl-checks";
 
 /** Checkers by format name; each says why a text is not of the format. */
 export const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
@@ -20,6 +21,8 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   cidr: cidrProblem,
   mac: macProblem,
   alias: aliasProblem,
+  "sysctl-name": sysctlNameProblem,
+  "sysctl-value": sysctlValueProblem,
 };
 
 /** What the schema of a number does not say by itself: a netmask as a number has a range of its own. */

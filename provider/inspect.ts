@@ -142,7 +142,7 @@ async function inspectResource(host: Host, { urn, outputs, secrets }: Recorded):
     namespace: shownText(outputs, "namespace", secrets),
     condition: "unreadable",
     drift: false,
-    lease: outputs.__lease,
+    lease: kind?.unleased ? undefined : outputs.__lease,
     leased: false,
     properties: [],
     holders: [],
@@ -202,10 +202,10 @@ async function describeGone(
   target: Target,
   { obstacle, namespaceMissing }: Sighting<unknown>,
 ): Promise<string> {
-  const loss = await describeLoss(host, target, "the next up makes it anew");
+  const loss = await describeLoss(host, kind, target, "the next up makes it anew");
   if (namespaceMissing) return `${loss}; its namespace does not exist either`;
   if (obstacle === undefined || obstacle.sameStack) return loss;
-  return `${await describeLoss(host, target, "its name is taken by")} ${kind.describe(obstacle.object)}`;
+  return `${await describeLoss(host, kind, target, "its name is taken by")} ${kind.describe(obstacle.object)}`;
 }
 
 function inspectProperties(
@@ -248,9 +248,11 @@ function inspectProperties(
 
 function inspectUnfinished(host: Host, { urn, instance }: Unfinished, { links }: Census): Inspection {
   const { kind, logicalName } = parseUrn(urn);
+  const unleased = kinds[kind]?.unleased;
   const lease = leaseName({ urn, instance, uid: host.uid });
   const found = links.find(({ link }) => link.leases.includes(lease));
-  const what = found ? `it is there as ${describeLink(found.link)}` : "nothing of it is there";
+  const missing = unleased ? "whether something of it is there cannot be told" : "nothing of it is there";
+  const what = found ? `it is there as ${describeLink(found.link)}` : missing;
   return {
     urn,
     kind,
@@ -258,7 +260,7 @@ function inspectUnfinished(host: Host, { urn, instance }: Unfinished, { links }:
     namespace: found?.namespace,
     condition: "unfinished",
     drift: true,
-    lease,
+    lease: unleased ? undefined : lease,
     leased: found !== undefined,
     properties: [],
     holders: [],

@@ -11,7 +11,7 @@ import {
 } from "./differences";
 import type { Host } from "./host/host";
 import type { BusyMode, Kind, Target } from "./kinds/kind";
-import { mask, type Notice, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
+import { mask, type Notice, nameOf, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
 
 export interface DiffResult {
   changes: boolean;
@@ -39,7 +39,7 @@ export class Planner {
       result.notices.push(mask({ severity, message }, identity, inputs, recorded));
     this.diffWithoutKernel(kind, wanted, recorded, result, note);
     // Where it is to be cannot be looked at before that is known.
-    if (unknown.has("name") || unknown.has("namespace")) return result;
+    if (nameOf(kind, inputs, unknown) === undefined || unknown.has("namespace")) return result;
 
     const target = { ...targetOf(kind, this.host, wanted.identity, inputs, recorded), glance: true as const };
     const sighting = await kind.sight(target, this.host);
@@ -58,7 +58,7 @@ export class Planner {
           `it no longer exists, and its name is taken by ${kind.describe(sighting.obstacle.object)}`,
         );
       } else {
-        note("warning", await describeLoss(this.host, target, "it will be made anew"));
+        note("warning", await describeLoss(this.host, kind, target, "it will be made anew"));
       }
       return result;
     }
@@ -167,9 +167,16 @@ function declaredPaths(kind: Kind, name: string, recorded: Outputs): string[] {
 }
 
 /** Why an object is gone, as far as can be told, and what follows. */
-export async function describeLoss(host: Host, target: Target, consequence: string): Promise<string> {
+export async function describeLoss(
+  host: Host,
+  kind: Kind,
+  target: Target,
+  consequence: string,
+): Promise<string> {
   const restarted = target.recorded?.__bootId !== (await host.bootId());
   const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
-  const why = restarted ? "the host was restarted" : "it was deleted outside this program";
+  const why = restarted
+    ? "the host was restarted"
+    : ((await kind.explainLoss?.(target, host)) ?? "it was deleted outside this program");
   return `${String(target.recorded?.name ?? target.name)}${where} no longer exists (${why}); ${consequence}`;
 }

@@ -14,6 +14,7 @@ import {
   mask,
   maskSecrets,
   type Notice,
+  nameOf,
   type Outputs,
   resourceLabel,
   secretsOf,
@@ -95,7 +96,7 @@ export class Reconciler {
   ): Promise<ReadResult> {
     const target = targetOf(kind, this.host, identity, inputs, recorded);
     // A vanished object is made where it is wanted now, not where it was.
-    target.name = inputs.name as string;
+    target.name = nameOf(kind, inputs) as string;
     target.namespace = inputs.namespace as string | undefined;
     return this.withLabel(kind, secretsOf(identity, recorded), [inputs, recorded ?? {}], async () => {
       const desired = await kind.desire(inputs, this.host);
@@ -124,7 +125,14 @@ export class Reconciler {
       const note = (message: string) =>
         notices.push(mask({ severity: "warning", message }, identity, recorded));
       if (object === undefined) {
-        note(await describeLoss(this.host, target, "it will be made anew if the program still declares it"));
+        note(
+          await describeLoss(
+            this.host,
+            kind,
+            target,
+            "it will be made anew if the program still declares it",
+          ),
+        );
         return { notices };
       }
       const desired = await kind.desire(declared, this.host);
@@ -173,14 +181,15 @@ export class Reconciler {
       if (!(name in shown) && !covered(kind).has(name)) outputs[name] = declared[name];
     }
     for (const name in shown) if (shown[name] !== undefined) outputs[name] = shown[name];
-    Object.assign(outputs, kind.remember(object), {
+    Object.assign(outputs, kind.remember(object, target), {
       __tuntap: identity,
       __lease: target.lease,
       __declared: Object.keys(kind.inputs).filter((name) => declared[name] !== undefined),
     });
     hideDerived(kind, outputs, declared, identity);
     for (const name in declared) if (outputs[name] !== undefined) inputs[name] = outputs[name];
-    const id = target.namespace === undefined ? String(outputs.name) : `${target.namespace}/${outputs.name}`;
+    const name = nameOf(kind, outputs);
+    const id = target.namespace === undefined ? String(name) : `${target.namespace}/${name}`;
     return { id, outputs, inputs };
   }
 

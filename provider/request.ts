@@ -53,9 +53,22 @@ export function resourceLabel(kind: Kind, identity: Identity): string {
   return `${kind.name} ${parseUrn(identity.urn).logicalName}`;
 }
 
-/** The automatic name of a resource, from its logical name alone. */
-export function defaultName(kind: Kind, identity: Identity): string {
-  return automaticName(parseUrn(identity.urn).logicalName, kind.naming.bytes, kind.naming.problem);
+/** The automatic name of a resource, from its logical name alone; undefined where the kind has none. */
+export function defaultName(kind: Kind, identity: Identity): string | undefined {
+  const { naming } = kind;
+  if ("of" in naming) return undefined;
+  return automaticName(parseUrn(identity.urn).logicalName, naming.bytes, naming.problem);
+}
+
+/** The name, or what stands for it; undefined while it is not known. */
+export function nameOf(kind: Kind, inputs: Inputs, unknown?: ReadonlySet<string>): string | undefined {
+  if ("of" in kind.naming) return kind.naming.of(inputs, unknown);
+  return unknown?.has("name") ? undefined : (inputs.name as string);
+}
+
+/** The input that says what an object is called. */
+export function namingInput(kind: Kind): string {
+  return "of" in kind.naming ? kind.naming.property : "name";
 }
 
 /** @param inputs what is wanted, or what is recorded where nothing is wanted (any more). */
@@ -68,16 +81,18 @@ export function targetOf(
 ): Target {
   // Where another name or namespace means another object, the recorded one is looked for.
   const place = (input: string) =>
-    (recorded && kind.inputs[input]?.change === "replace" ? recorded[input] : inputs[input]) as
-      | string
-      | undefined;
-  const name = place("name") as string;
+    recorded && kind.inputs[input]?.change === "replace" ? recorded[input] : inputs[input];
+  const placed =
+    "of" in kind.naming
+      ? Object.fromEntries(Object.keys(kind.inputs).map((input) => [input, place(input)]))
+      : { name: place("name") };
+  const name = nameOf(kind, placed) as string;
   const { logicalName } = parseUrn(identity.urn);
   const shortened = name !== logicalName && name === defaultName(kind, identity);
   return {
     // The lease stays with the object, also when the resource's URN changes by an alias.
     lease: recorded?.__lease ?? leaseName({ urn: identity.urn, instance: identity.instance, uid: host.uid }),
-    namespace: place("namespace"),
+    namespace: place("namespace") as string | undefined,
     name,
     longName: shortened && /^[^\s/\0]{16,127}$/.test(logicalName) ? logicalName : undefined,
     recorded,

@@ -6,6 +6,7 @@ import { validate } from "../provider/validate";
 const tun = kinds.TunInterface as Kind;
 const bridge = kinds.Bridge as Kind;
 const namespace = kinds.Namespace as Kind;
+const sysctl = kinds.Sysctl as Kind;
 const check = (inputs: Inputs, unknown: string[] = [], kind = tun) =>
   validate(kind, { name: "tap0", ...inputs }, new Set(unknown));
 const messages = (inputs: Inputs, unknown: string[] = [], kind = tun) =>
@@ -427,6 +428,44 @@ describe("each bad input is refused with field, value, limit and what to do", ()
     ]);
   });
 
+  test.each<[string, Inputs, RegExp]>([
+    ["no name", { name: undefined, value: 1 }, /^name is required; give it$/],
+    ["no value", { value: undefined }, /^value is required; give it$/],
+    ["an empty name", { name: "" }, /^name "" is empty; give a name such as net\.ipv4\.ip_forward$/],
+    ["a folder's name", { name: "net" }, /^name "net" has one part only; give a name such as/],
+    [
+      "a path",
+      { name: "net/ipv4/conf/eth0.1/forwarding" },
+      /^name "net.*" is a path; write it with dots, as "net\.ipv4\.conf\.eth0\/1\.forwarding"$/,
+    ],
+    ["a path from the root", { name: "/proc/sys/vm/swappiness" }, /^name .* is a path; write it with dots/],
+    ["two dots", { name: "net..ipv4" }, /^name "net\.\.ipv4" has an empty part; take the dot too many out$/],
+    ["a dot at the end", { name: "net.ipv4." }, /^name "net\.ipv4\." has an empty part/],
+    ["a way up", { name: "net.//.//.passwd" }, /^name .* has a part of slashes only.*take it out$/],
+    ["a folder itself", { name: "net./.ipv4" }, /^name .* has a part of slashes only/],
+    [
+      "a blank in the name",
+      { name: "net.ipv4 .x" },
+      /^name .* contains a blank or control character; take it out$/,
+    ],
+    [
+      "a boolean",
+      { value: true },
+      /^value true is a boolean; give a string or a whole number, without quotes$/,
+    ],
+    ["a fraction", { value: 0.5 }, /^value 0\.5 is no whole number; give a string or a whole number/],
+    ["two lines", { value: "1\n2" }, /^value "1\\n2" contains a line break .*separate values with blanks$/],
+    [
+      "a namespace for what has none",
+      { name: "vm.swappiness", namespace: "blue" },
+      /^namespace "blue" is given, but `name` "vm\.swappiness" is one setting for the whole host.*take the namespace out$/,
+    ],
+  ])("of a sysctl: %s", (_, inputs, expected) => {
+    expect(messages({ name: "net.ipv4.ip_forward", value: 1, ...inputs }, [], sysctl)).toEqual([
+      expect.stringMatching(expected),
+    ]);
+  });
+
   test("all problems of one resource at once, each property once", () => {
     const { problems } = check({
       name: "a/b",
@@ -476,6 +515,15 @@ describe("good inputs pass", () => {
     ["many addresses", { addresses: ["192.0.2.1/24", "2001:db8::1/64", "fe80::1/64", "::1/128"] }],
   ])("%s", (_, inputs) => expect(check(inputs).problems).toEqual([]));
 });
+
+test.each<[string, Inputs]>([
+  ["a number", { name: "net.ipv4.ip_forward", value: 1, namespace: "blue" }],
+  ["below zero", { name: "net.ipv4.tcp_app_win", value: -1 }],
+  ["several values", { name: "net.ipv4.ping_group_range", value: "0\t5" }],
+  ["no value at all", { name: "net.ipv4.ip_local_reserved_ports", value: "" }],
+  ["an interface with dots", { name: "net.ipv4.conf.eth0/1/2.forwarding", value: "1" }],
+  ["the whole host's", { name: "vm.swappiness", value: 10 }],
+])("a good sysctl passes: %s", (_, inputs) => expect(check(inputs, [], sysctl).problems).toEqual([]));
 
 test("defaults are filled in, and nothing else", () => {
   const given = { name: "tap0", owner: "alice" };
@@ -576,6 +624,7 @@ test("every input states what a reference page needs, and its default satisfies 
       expect(description, name).toMatch(/\.$/);
       expect(["live", "replace", "control"]).toContain(change);
     }
-    expect(validate(kind, { name: "x0" }, new Set()).problems).toEqual([]);
+    const required = Object.keys(kind.inputs).filter((name) => kind.inputs[name]?.required);
+    expect(validate(kind, "of" in kind.naming ? {} : { name: "x0" }, new Set(required)).problems).toEqual([]);
   }
 });

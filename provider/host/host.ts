@@ -6,6 +6,7 @@ import { Batch } from "./batch";
 import { Links } from "./links";
 import { Namespaces } from "./namespaces";
 import { Scenes } from "./scenes";
+import { Sysctls } from "./sysctls";
 import { Tuns } from "./tuns";
 
 /** All descriptors of all processes are read: several milliseconds, for one interface as for all. */
@@ -19,6 +20,7 @@ export class Host {
   readonly namespaces: Namespaces;
   readonly accounts: Accounts;
   readonly scenes: Scenes;
+  readonly sysctls: Sysctls;
   readonly batch: Batch;
   private readonly holding: KeyedCollectors<NamespaceName, undefined, Holder[]>;
   private boot: Promise<string> | undefined;
@@ -40,6 +42,7 @@ export class Host {
     this.namespaces = new Namespaces(kernel);
     this.accounts = new Accounts(kernel);
     this.scenes = new Scenes(this);
+    this.sysctls = new Sysctls(kernel, this.uid);
     const look = async (namespace: NamespaceName, askers: undefined[]) => {
       const holders = await kernel.holders(namespace);
       return askers.map(() => holders);

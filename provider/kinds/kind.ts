@@ -63,11 +63,14 @@ export interface Target {
   lease: string;
   /** Where it is, or shall be: undefined for the host's namespace. */
   namespace: string | undefined;
+  /** Its name, or the text that stands for it where it has none (`StatedNaming`). */
   name: string;
   /** The long logical name, where the automatic name had to be shortened. */
   longName?: string;
   /** Outputs recorded at the last change; absent before the first. */
   recorded?: Inputs;
+  /** What `create` of this very call gave back; afterwards it is in `recorded`. */
+  made?: Inputs;
   /** Only where it is expected, not wherever someone may have moved it. */
   near?: true;
   /** For a plan: what was seen a moment ago will do, unless something was written since. */
@@ -169,6 +172,31 @@ export interface Property<Desired, Observed, Value = unknown> {
   apply?(difference: Difference<Desired, Observed, Value>, host: Host): Promise<void>;
 }
 
+/** How objects are named whose name is free to choose: by the input `name`, else after the logical name. */
+export interface ChosenNaming {
+  /** The longest name, in bytes. */
+  bytes: number;
+  /** Why a text is no name of this kind; undefined if it is one. */
+  problem(name: string): string | undefined;
+  /** Names of one space must differ; a space may be shared with other kinds. */
+  space(namespace: string | undefined): string;
+}
+
+/** How objects are told apart that are what their inputs say: a setting, a route. */
+export interface StatedNaming {
+  /**
+   * The text that stands for it, of inputs or outputs, beside its namespace.
+   * @returns undefined while an input that decides on it is not known.
+   */
+  of(inputs: Inputs, unknown?: ReadonlySet<string>): string | undefined;
+  /** The input that messages about it name. */
+  property: string;
+  /** The form of that text, for the reference page. */
+  form: string;
+  /** As of ChosenNaming. */
+  space(namespace: string | undefined): string;
+}
+
 /**
  * What a resource kind is: one file states this, and everything else is derived from it: validation, schema.json,
  * SDK classes, reference pages, diff, convergence and read-back.
@@ -182,14 +210,11 @@ export interface Kind<Desired = any, Observed = any> {
   example: string;
   inputs: Readonly<Record<string, InputSchema>>;
   outputs: Readonly<Record<string, OutputSchema>>;
-  naming: {
-    /** The longest name, in bytes. */
-    bytes: number;
-    /** Why a text is no name of this kind; undefined if it is one. */
-    problem(name: string): string | undefined;
-    /** Names of one space must differ; a space may be shared with other kinds. */
-    space(namespace: string | undefined): string;
-  };
+  naming: ChosenNaming | StatedNaming;
+  /** Its objects carry no lease: what they are tells whose they are. */
+  unleased?: true;
+  /** Its objects are there whoever declares them: they are set, and put back by `remove`, not made and deleted. */
+  permanent?: true;
   /** The namespace in which the messages of its properties are sent. */
   inside(target: Target): string | undefined;
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
@@ -205,14 +230,22 @@ export interface Kind<Desired = any, Observed = any> {
   describe(observed: Observed): string;
   properties: readonly Property<Desired, Observed, never>[];
   attachment?(target: Target, observed: Observed, host: Host): Promise<Attachment>;
-  /** Makes the object with its lease. On failure nothing of it is left. */
-  create(target: Target, desired: Desired, host: Host): Promise<void>;
+  /**
+   * Makes the object with its lease. On failure nothing of it is left.
+   * @returns what only the making knows, if anything; it is there as `target.made`.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most kinds give nothing back
+  create(target: Target, desired: Desired, host: Host): Promise<Inputs | void>;
+  /** Writes all that differs, where an object can be written as a whole only; instead of what its properties say. */
+  rewrite?(target: Target, observed: Observed, desired: Desired, host: Host): Promise<void>;
   /** Puts the lease on an object that has it not, and any other lease away. */
   takeOver(target: Target, observed: Observed, host: Host): Promise<void>;
   /** Moves another resource's object of the same stack out of the way of the wanted name. */
   makeWay?(target: Target, host: Host): Promise<void>;
   /** Why it should not be deleted, for people; undefined where nothing speaks against it. */
   inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
+  /** Why it is gone, if more is known than that it is; for plans. */
+  explainLoss?(target: Target, host: Host): Promise<string | undefined>;
   whereabouts(target: Target, observed: Observed, host: Host): Promise<Whereabouts>;
   codes: { inUse: ErrorCode; foreign: ErrorCode };
   /** What the inputs ask for where it is in use. */
@@ -225,6 +258,6 @@ export interface Kind<Desired = any, Observed = any> {
     declared: Inputs,
     recorded: Inputs | undefined,
   ): Record<string, unknown>;
-  /** Facts that recognise it when its lease is lost; kept in the outputs. */
-  remember(observed: Observed): Record<string, unknown>;
+  /** Facts that recognise it when its lease is lost, and those of `create`; kept in the outputs. */
+  remember(observed: Observed, target: Target): Record<string, unknown>;
 }

@@ -4,6 +4,7 @@ import type { ErrorObject } from "ajv";
 import { TunInterface } from "./tun-interface";
 import { Bridge } from "./bridge";
 import { Namespace } from "./namespace";
+import { Sysctl } from "./sysctl";
 
 /** Fills in defaults; what is wrong is in `errors` until the next call. */
 interface Validator {
@@ -11,4 +12,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, Bridge, Namespace };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, Bridge, Namespace, Sysctl };

@@ -2,4 +2,5 @@
 
 export * from "./bridge";
 export * from "./namespace";
+export * from "./sysctl";
 export * from "./tun-interface";

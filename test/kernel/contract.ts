@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Holder, Kernel, TunAttach } from "../../provider/kernel/kernel";
-import { run, until } from "../harness/shell";
+import { until } from "../harness/shell";
 import { holdContract } from "./hold-contract";
 import {
   addAltname,

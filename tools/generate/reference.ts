@@ -46,6 +46,7 @@ function rows(name: string, schema: FieldSchema, change: string): string[][] {
 }
 
 function idForm(kind: Kind): string {
+  if ("of" in kind.naming) return kind.naming.form;
   const form = kind.inputs.namespace
     ? "`NAME`, or `NAMESPACE/NAME` in a namespace: `tap0`, `blue/tap0`."
     : "`NAME`: `blue`.";
@@ -73,6 +74,7 @@ const formatWords: Readonly<Record<string, string>> = {
   "ipv4-broadcast": "IPv4 address",
   mac: "MAC address",
   alias: "text of at most 255 bytes",
+  "sysctl-name": "dotted name",
   netmask: "netmask",
   cidr: "address with prefix length",
 };

@@ -1,0 +1,150 @@
+import { TuntapError } from "../errors";
+import type { Host } from "../host/host";
+import { canonicalValue, missingSysctl } from "../host/sysctls";
+import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
+import { sysctlRules } from "./parts/sysctl-checks";
+
+interface Desired {
+  /** Canonical. */
+  value: string | undefined;
+}
+
+interface Observed {
+  name: string;
+  /** Canonical. */
+  value: string;
+  bootId: string;
+}
+
+const inputs = {
+  name: {
+    type: "string",
+    format: "sysctl-name",
+    change: "replace",
+    required: true,
+    description:
+      "Dotted name, as sysctl(8) takes it: `net.ipv4.ip_forward`. A dot inside a part, as in the name of an interface, is written as a slash: `net.ipv4.conf.eth0/1.forwarding` is that of `eth0.1`.",
+  },
+  value: {
+    type: ["string", "integer"],
+    format: "sysctl-value",
+    change: "live",
+    required: true,
+    description:
+      "Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference.",
+  },
+  namespace: {
+    type: "string",
+    format: "namespace-name",
+    change: "replace",
+    description:
+      "Network namespace whose setting it is, by its name in /run/netns; for names that begin with `net.`. Default: the host's. Pass the `.name` of a `Namespace` resource, so that it is made first.",
+  },
+} as const satisfies Record<string, InputSchema>;
+
+const value: Property<Desired, Observed, string> = {
+  name: "value",
+  inputs: ["value"],
+  verdict: { idle: "live", single: "live", multi: "live" },
+  want: (desired) => desired.value,
+  is: (observed) => observed.value,
+  show: (text) => JSON.stringify(text),
+  apply: ({ want, target }, host) => host.sysctls.write(target.namespace, target.name, want),
+};
+
+/** The value found before the first write. */
+function foundValue({ recorded, made }: Target): string | undefined {
+  return (recorded?.__found ?? made?.__found) as string | undefined;
+}
+
+/** It is this resource's from the first write on: before, it is the host's, whatever its value. */
+async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
+  const { namespace, name } = target;
+  if (namespace !== undefined && !(await host.namespaces.find(namespace))) return { namespaceMissing: true };
+  if (foundValue(target) === undefined) return {};
+  const [is, bootId] = await Promise.all([host.sysctls.find(namespace, name), host.bootId()]);
+  return is === undefined ? {} : { object: { name, value: is, bootId } };
+}
+
+/** Puts back what was found. */
+async function remove(target: Target, { name, value: is }: Observed, host: Host): Promise<void> {
+  const found = foundValue(target);
+  if (found === undefined || is === found) return;
+  await host.sysctls.write(target.namespace, name, found);
+  const left = await host.sysctls.find(target.namespace, name);
+  if (left === undefined || left === found) return;
+  throw new TuntapError("VERIFY_FAILED", {
+    message: `after writing the value found before, ${JSON.stringify(found)}, it is ${JSON.stringify(left)}`,
+    property: "value",
+  });
+}
+
+/** One that does not exist yet may be that of an interface, or of a namespace, which this very program makes. */
+async function hostRules(
+  { name, namespace }: Inputs,
+  unknown: ReadonlySet<string>,
+  host: Host,
+): Promise<Problem[]> {
+  if (typeof name !== "string" || unknown.has("namespace")) return [];
+  const place = namespace as string | undefined;
+  if (place !== undefined && !(await host.namespaces.find(place))) return [];
+  if ((await host.sysctls.find(place, name)) !== undefined) return [];
+  const { code, facts, remedy } = missingSysctl(place, name);
+  return [{ property: "name", code, message: `${facts.message}. ${remedy}`, warning: true }];
+}
+
+export const sysctl: Kind<Desired, Observed> = {
+  name: "Sysctl",
+  description:
+    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found when it was first set is put back when the resource goes.",
+  example: `const lab = new tuntap.Namespace("lab");
+const forwarding = new tuntap.Sysctl("forwarding", {
+  name: "net.ipv4.ip_forward",
+  value: 1,
+  namespace: lab.name,
+});
+
+export const forwards = forwarding.value;`,
+  inputs,
+  outputs: {},
+  naming: {
+    of: (values, unknown) => (unknown?.has("name") ? undefined : (values.name as string | undefined)),
+    property: "name",
+    form: "`NAME`, or `NAMESPACE/NAME` in a namespace: `net.ipv4.ip_forward`, `blue/net.ipv4.ip_forward`.",
+    space: (namespace) => `sysctl:${namespace ?? ""}`,
+  },
+  unleased: true,
+  permanent: true,
+  inside: (target) => target.namespace,
+  rules: sysctlRules,
+  hostRules,
+  async desire(values: Inputs) {
+    return { value: values.value === undefined ? undefined : canonicalValue(String(values.value)) };
+  },
+  sight,
+  describe: ({ name, value: is }) => `sysctl ${name} (value ${JSON.stringify(is)})`,
+  properties: [value as Property<Desired, Observed, never>],
+  async create(target, _desired, host) {
+    const __found = await host.sysctls.find(target.namespace, target.name);
+    if (__found === undefined) throw missingSysctl(target.namespace, target.name);
+    return { __found };
+  },
+  async takeOver() {},
+  async inUse() {
+    return undefined;
+  },
+  async whereabouts(target) {
+    return { namespace: target.namespace, processes: [] };
+  },
+  async explainLoss() {
+    return "its interface or module is gone";
+  },
+  codes: { inUse: "SYSCTL_REFUSED", foreign: "SYSCTL_REFUSED" },
+  onBusy: () => ({ mode: "fail", seconds: 0 }),
+  remove,
+  present: ({ name, value: is }, desired, declared) => ({
+    name,
+    value: desired.value === is ? declared.value : is,
+  }),
+  remember: ({ bootId }, target) => ({ __bootId: bootId, __found: foundValue(target) }),
+};

@@ -1,0 +1,209 @@
+import { existsSync, readFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Lab } from "../harness/lab";
+import { Program } from "../harness/program";
+import { run } from "../harness/shell";
+
+const kind = "Sysctl";
+const forward = "net.ipv4.ip_forward";
+let lab: Lab;
+let program: Program;
+
+beforeEach(async () => {
+  lab = await Lab.open();
+  program = new Program();
+});
+afterEach(() => lab.close());
+
+/** What sysctl(8) reads inside. */
+const read = async (name: string) => (await lab.exec("sysctl", "-n", name)).trim();
+const write = (name: string, value: string) => lab.exec("sysctl", "-w", `${name}=${value}`);
+const inLab = (name: string, value: unknown) => ({ name, value, namespace: lab.name });
+
+test("is set, kept, changed, and put back when it goes", async () => {
+  const host = readFileSync("/proc/sys/net/ipv4/ip_default_ttl", "utf8");
+  await write("net.ipv4.ip_default_ttl", "99");
+  const made = await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 70));
+  expect(made.operation).toBe("create");
+  expect(made.outputs).toMatchObject({ name: "net.ipv4.ip_default_ttl", value: 70, namespace: lab.name });
+  expect(program.state.get("ttl")?.id).toBe(`${lab.name}/net.ipv4.ip_default_ttl`);
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("70");
+  expect((await program.newRun().declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 70))).operation).toBe(
+    "same",
+  );
+  const changed = await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", "80"));
+  expect(changed).toMatchObject({ operation: "update", outputs: { value: "80" } });
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("80");
+  await program.newRun().remove("ttl");
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("99");
+  expect(readFileSync("/proc/sys/net/ipv4/ip_default_ttl", "utf8")).toBe(host);
+});
+
+test("drift is said with both values and set back; a refresh shows it; what was first found stays", async () => {
+  await program.declare(kind, "forward", inLab(forward, 1));
+  await write(forward, "0");
+  const plan = await program.newRun().plan(kind, "forward", inLab(forward, 1));
+  expect(plan.notices.map(({ message }) => message).join()).toMatch(
+    /value: "0" on the host, .*1.* declared: changed outside this program, will be set back/,
+  );
+  expect(await read(forward)).toBe("0");
+  const refreshed = await program.refresh("forward");
+  expect(refreshed?.outputs).toMatchObject({ value: "0" });
+  expect((await program.declare(kind, "forward", inLab(forward, 1))).operation).toBe("update");
+  expect(await read(forward)).toBe("1");
+  await write(forward, "0");
+  await program.remove("forward");
+  expect(await read(forward)).toBe("0");
+});
+
+test.each([
+  ["net.ipv4.ip_local_port_range", "20000  30000", "20000\t30000", "32768\t60999"],
+  ["net.ipv4.ip_local_reserved_ports", "8080,9000-9010", "8080,9000-9010", ""],
+  ["net.ipv4.ping_group_range", "0\t5", "0\t5", "1\t0"],
+  ["net.ipv4.conf.lo.rp_filter", "2", "2", "0"],
+  ["net.ipv6.conf.all.disable_ipv6", 1, "1", "0"],
+])("%s: %j is no drift in another spelling", async (name, value, shown, found) => {
+  await program.declare(kind, "one", inLab(name, value));
+  expect(await read(name)).toBe(shown);
+  const step = await program.newRun().declare(kind, "one", inLab(name, value));
+  expect(step).toMatchObject({ operation: "same", outputs: { value } });
+  await program.remove("one");
+  expect(await read(name)).toBe(found);
+});
+
+test("that of an interface with dots in its name, which goes with the interface and comes back with it", async () => {
+  await lab.ip("link", "add", "eth0.1", "type", "bridge");
+  const inputs = inLab("net.ipv4.conf.eth0/1.forwarding", 1);
+  await program.declare(kind, "one", inputs);
+  expect(await read("net/ipv4/conf/eth0.1/forwarding")).toBe("1");
+  await lab.ip("link", "del", "eth0.1");
+  expect((await program.plan(kind, "one", inputs)).notices.map(({ message }) => message).join()).toMatch(
+    /net\.ipv4\.conf\.eth0\/1\.forwarding in namespace \S+ no longer exists \(its interface or module is gone\)/,
+  );
+  await expect(program.declare(kind, "one", inputs)).rejects.toMatchObject({ code: "SYSCTL_MISSING" });
+  await lab.ip("link", "add", "eth0.1", "type", "bridge");
+  expect((await program.declare(kind, "one", inputs)).operation).toBe("update");
+  expect(await read("net/ipv4/conf/eth0.1/forwarding")).toBe("1");
+  await lab.ip("link", "del", "eth0.1");
+  await program.remove("one");
+});
+
+test("another name or namespace: the old one is put back, the new one set", async () => {
+  await program.declare(kind, "one", inLab(forward, 1));
+  const other = await Lab.open();
+  try {
+    const moved = { ...inLab(forward, 1), namespace: other.name };
+    expect((await program.declare(kind, "one", moved)).operation).toBe("replace");
+    expect(await read(forward)).toBe("0");
+    expect((await other.exec("sysctl", "-n", forward)).trim()).toBe("1");
+    const renamed = inLab("net.ipv6.conf.all.forwarding", 1);
+    expect((await program.declare(kind, "one", renamed)).operation).toBe("replace");
+    expect((await other.exec("sysctl", "-n", forward)).trim()).toBe("0");
+    await program.remove("one");
+    expect(await read("net.ipv6.conf.all.forwarding")).toBe("0");
+  } finally {
+    await other.close();
+  }
+});
+
+test("two resources that claim one are refused, in different namespaces they are not", async () => {
+  await program.declare(kind, "one", inLab(forward, 1));
+  await expect(program.declare(kind, "two", inLab(forward, 0))).rejects.toThrow(
+    /^name "net\.ipv4\.ip_forward" .*is claimed by Sysctl "one" of this program already; declare it once \[NAME_CLAIMED\]/,
+  );
+  const other = await Lab.open();
+  try {
+    await program.declare(kind, "two", { ...inLab(forward, 1), namespace: other.name });
+    await program.remove("two");
+  } finally {
+    await other.close();
+  }
+});
+
+test("a namespace that was deleted: said, and set again when it is there again", async () => {
+  await program.declare(kind, "one", inLab(forward, 1));
+  await run("ip", "netns", "del", lab.name);
+  expect((await program.plan(kind, "one", inLab(forward, 1))).changes).toBe(true);
+  await expect(program.declare(kind, "one", inLab(forward, 1))).rejects.toMatchObject({
+    code: "NAMESPACE_MISSING",
+  });
+  await run("ip", "netns", "add", lab.name);
+  expect((await program.declare(kind, "one", inLab(forward, 1))).operation).toBe("update");
+  expect(await read(forward)).toBe("1");
+  await run("ip", "netns", "del", lab.name);
+  await program.remove("one");
+});
+
+describe("what the kernel refuses is explained, and nothing is left changed", () => {
+  test.each<[string, unknown, object]>([
+    ["net.ipv4.nosuch", 1, { code: "SYSCTL_MISSING", property: "name" }],
+    ["net.ipv4.ip_forward.more", 1, { code: "SYSCTL_MISSING", property: "name" }],
+    [
+      "net.ipv4.ip_default_ttl",
+      "many",
+      {
+        code: "SYSCTL_REFUSED",
+        property: "value",
+        message: expect.stringMatching(/net\.ipv4\.ip_default_ttl was not set to "many" .*EINVAL/),
+      },
+    ],
+    ["net.ipv4.ip_default_ttl", 256, { code: "SYSCTL_REFUSED", property: "value" }],
+    [
+      "net.ipv4.ip_default_ttl",
+      "70 80",
+      { code: "VERIFY_FAILED", message: expect.stringMatching(/value: "70" on the host, "70 80" declared/) },
+    ],
+  ])("%s = %j", async (name, value, refusal) => {
+    await expect(program.declare(kind, "one", inLab(name, value))).rejects.toMatchObject(refusal);
+    expect(await read("net.ipv4.ip_default_ttl")).toBe("64");
+    expect(program.state.size).toBe(0);
+  });
+
+  test.each([
+    ["net.ipv4", "name", /cannot be read: it is a folder/],
+    ["net.ipv4.route.flush", "name", /cannot be read: the kernel forbids that to root too/],
+  ])("%s", async (name, property, message) => {
+    await expect(program.declare(kind, "one", inLab(name, 1))).rejects.toMatchObject({
+      code: "SYSCTL_REFUSED",
+      property,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("one that can only be read", async () => {
+    await expect(
+      program.declare(kind, "one", { name: "kernel.ostype", value: "Minix" }),
+    ).rejects.toMatchObject({
+      code: "SYSCTL_REFUSED",
+      message: expect.stringMatching(
+        /kernel\.ostype was not set to "Minix": the kernel forbids that to root too/,
+      ),
+    });
+    expect((await program.declare(kind, "one", { name: "kernel.ostype", value: "Linux" })).operation).toBe(
+      "create",
+    );
+    await program.remove("one");
+  });
+});
+
+test("one that is not there yet is warned of in the plan only", async () => {
+  const { problems, notices } = await program.check(kind, "one", inLab("net.ipv4.conf.tap0.forwarding", 1));
+  expect(problems).toEqual([]);
+  expect(notices.map(({ message }) => message).join()).toMatch(
+    /there is no sysctl net\.ipv4\.conf\.tap0\.forwarding in namespace \S+\. .*`\.name`/,
+  );
+});
+
+test("what is not known yet is neither looked at nor refused", async () => {
+  await program.declare(kind, "one", inLab(forward, 1));
+  for (const unknown of ["name", "value", "namespace"]) {
+    const { [unknown]: _, ...known } = inLab(forward, 1) as Record<string, unknown>;
+    expect(await program.plan(kind, "one", known, [unknown])).toMatchObject({ changes: true, replaces: [] });
+  }
+});
+
+test("a path out of /proc/sys is refused by the check", async () => {
+  const { problems } = await program.check(kind, "one", inLab("net.//.//.version", 1));
+  expect(problems.map(({ message }) => message).join()).toMatch(/has a part of slashes only/);
+  expect(existsSync("/proc/version")).toBe(true);
+});
