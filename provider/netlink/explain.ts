@@ -8,10 +8,11 @@ import { attributesStart, type Family } from "./family";
 import { readLayout } from "./layout";
 import { linkFamily } from "./link";
 import { messageEnd, messageHeader, NLM_F, RTM } from "./message";
+import { routeFamily } from "./route";
 import { showBytes } from "./value";
 
 const families = new Map<number, Family>(
-  [linkFamily, addressFamily].flatMap((family: Family) =>
+  [linkFamily, addressFamily, routeFamily].flatMap((family: Family) =>
     family.types.map((type) => [type, family] as const),
   ),
 );

@@ -28,7 +28,7 @@ const plain: Record<string, (of: Plain<Any>) => fc.Arbitrary<Any>> = {
   ip: () => fc.oneof(fc.ipV4(), canonicalIpV6),
   flag: () => fc.constant(true),
   binary: () => buffer(300),
-  struct: (of) => fc.array(fc.nat(), { minLength: 4, maxLength: 4 }).map((numbers) => structOf(of, numbers)),
+  struct: (of) => fc.array(fc.nat(), { minLength: 8, maxLength: 8 }).map((numbers) => structOf(of, numbers)),
 };
 
 for (const { name, minimum, maximum } of Object.values(integers)) {
@@ -41,7 +41,7 @@ function texts(of: Plain<Any>): fc.Arbitrary<string> {
 }
 
 function structOf(of: Plain<Any>, numbers: number[]): Record<string, number> {
-  const size = [8, 16].find((length) => of.fits(length))!;
+  const size = [8, 16, 32].find((length) => of.fits(length))!;
   const names = Object.keys(of.read(Buffer.alloc(size), 0, size));
   return Object.fromEntries(names.map((name, index) => [name, numbers[index]!]));
 }

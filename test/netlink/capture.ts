@@ -86,6 +86,17 @@ const requests = [
   "addr add 2001:db8::1/64 dev tap0 nodad",
   "addr add 2001:db8::2/64 dev tap0 valid_lft 600 preferred_lft 300",
   "addr del 192.0.2.1/24 dev tap0",
+  "route add 203.0.113.0/24 via 192.0.2.11 dev tap0 proto 116 metric 7",
+  "route replace 203.0.113.0/24 via 192.0.2.11 dev tap0 proto 116 metric 7 mtu 1300 src 192.0.2.10",
+  "route add default dev tap0 proto 116 table 1000",
+  "route add 10.9.0.0/16 via 172.16.0.1 dev tap0 onlink proto 116",
+  "route add blackhole 10.8.0.0/16 proto 116",
+  "route del 203.0.113.0/24 proto 116 metric 7",
+  "-6 route add 2001:db8:1::/48 via 2001:db8::9 proto 116 metric 5 mtu 1300",
+  "-6 route add default via fe80::9 dev tap0 proto 116",
+  "-6 route add unreachable 2001:db8:2::/48 proto 116",
+  "-6 route del 2001:db8:1::/48 proto 116 metric 5",
+  "route show",
   "link set dev tap0 down",
   "link show",
   "link show type tun",
@@ -143,6 +154,31 @@ function captureReplies(): void {
   });
 }
 
+const routed = [
+  "link set dev lo up",
+  "tuntap add dev tap0 mode tap",
+  "addr add 192.0.2.1/24 dev tap0",
+  "addr add 2001:db8::1/64 dev tap0 nodad",
+  "link set dev tap0 up",
+  "route add 198.51.100.0/24 via 192.0.2.9 proto 116 mtu 1300 advmss 1200 src 192.0.2.1",
+  "route add 203.0.113.0/24 dev tap0 proto 116 table 1000 metric 5",
+  "route add default via 172.16.0.1 dev tap0 onlink proto 116",
+  "route add prohibit 10.8.0.0/16 proto 116",
+  "route add 10.7.0.0/16 nexthop via 192.0.2.7 nexthop via 192.0.2.8",
+  "-6 route add 2001:db8:1::/48 via 2001:db8::9 proto 116 metric 5 mtu 1300",
+  "-6 route add default via fe80::9 dev tap0 proto 116",
+  "-6 route add blackhole 2001:db8:2::/48 proto 116",
+];
+
+function captureRoutes(): void {
+  for (const command of routed) ip(command);
+  const traces = ["-4", "-6"].map((family) => trace(`-N -j -d ${family} route show table all`));
+  save("routes.json", {
+    received: traces.flatMap(({ received }) => received.map((bytes) => bytes.toString("hex"))),
+    shown: traces.flatMap(({ output }) => JSON.parse(output)),
+  });
+}
+
 function save(name: string, content: unknown): void {
   const origin = {
     kernel: release().replace(/-.*/, ""),
@@ -167,3 +203,4 @@ function inNamespaces(work: () => void): void {
 mkdirSync(folder, { recursive: true });
 inNamespaces(captureRequests);
 inNamespaces(captureReplies);
+inNamespaces(captureRoutes);

@@ -26,6 +26,16 @@ export const addressMessages = received.filter((message) => message.readUInt16LE
 /** What `ip -N -j -d addr show` made of the same bytes. */
 export const shown = replies.shown;
 
+const routes: { received: string[]; shown: Record<string, unknown>[] } = captured("routes.json");
+
+/** A dump of the routes of IPv4 and one of those of IPv6. */
+export const routeMessages = routes.received
+  .flatMap((hex) => [...splitMessages(Buffer.from(hex, "hex"))])
+  .filter((message) => message.readUInt16LE(4) === RTM.NEWROUTE);
+
+/** What `ip -N -j -d route show table all` made of the same bytes. */
+export const shownRoutes = routes.shown;
+
 /** A message with its sequence and port set to 0, and without what was sent after its end. */
 export function anonymous(message: Buffer): Buffer {
   const copy = Buffer.from(message.subarray(0, message.readUInt32LE(0)));

@@ -9,14 +9,19 @@ import { attributeAt, explain } from "../../provider/netlink/explain";
 import { attributesStart, decodeMessage, encodeMessage, type Family } from "../../provider/netlink/family";
 import { decodeLink, linkFamily } from "../../provider/netlink/link";
 import { splitMessages } from "../../provider/netlink/message";
+import { decodeRoute, routeFamily } from "../../provider/netlink/route";
 import { readText, textBytes } from "../../provider/netlink/text";
 import { unknownAttributes, valuesOf } from "./arbitraries";
-import { addressMessages, anonymous, linkMessages } from "./fixtures";
+import { addressMessages, anonymous, linkMessages, routeMessages } from "./fixtures";
 
 const families: [string, Family][] = [
   ["link", linkFamily],
   ["address", addressFamily],
+  ["route", routeFamily],
 ];
+
+/** With a nest. */
+const routeWithMetrics = routeMessages.find((message) => decodeRoute(message).attributes.metrics?.mtu)!;
 
 function headers(family: Family) {
   return fc.record(
@@ -103,7 +108,7 @@ function amid(bytes: Buffer, filler: number): Buffer {
 }
 
 function harmless(bytes: Buffer): void {
-  for (const decode of [decodeLink, decodeAddress]) {
+  for (const decode of [decodeLink, decodeAddress, decodeRoute]) {
     const outcomes = [0x00, 0xff, 0x08].map((filler) => attempt(() => decode(amid(bytes, filler))));
     expect(outcomes.map((outcome) => isDeepStrictEqual(outcome, outcomes[0]))).toEqual([true, true, true]);
   }
@@ -113,12 +118,13 @@ function harmless(bytes: Buffer): void {
 }
 
 describe("bytes that are no message", () => {
-  const real = fc.constantFrom(...linkMessages, ...addressMessages);
+  const real = fc.constantFrom(...linkMessages, ...addressMessages, ...routeMessages);
 
   test("a message cut anywhere is malformed", () => {
     for (const [message, decode] of [
       [linkMessages[2]!, decodeLink],
       [addressMessages[0]!, decodeAddress],
+      [routeWithMetrics, decodeRoute],
     ] as const) {
       for (let length = 0; length < message.length; length++) {
         expect(attempt(() => decode(message.subarray(0, length)))).toEqual({ malformed: true });
@@ -130,7 +136,7 @@ describe("bytes that are no message", () => {
   });
 
   test("cut with a length to match, it is harmless", () => {
-    for (const message of [linkMessages[2]!, addressMessages[0]!]) {
+    for (const message of [linkMessages[2]!, addressMessages[0]!, routeWithMetrics]) {
       for (let length = 0; length < message.length; length++) harmless(fitting(message.subarray(0, length)));
     }
   });
@@ -145,7 +151,7 @@ describe("bytes that are no message", () => {
   test("random attributes behind a right header", () => {
     fc.assert(
       fc.property(
-        fc.constantFrom(...linkFamily.types, ...addressFamily.types),
+        fc.constantFrom(...linkFamily.types, ...addressFamily.types, ...routeFamily.types),
         fc.array(
           fc.tuple(
             fc.integer({ min: 0, max: 40 }),

@@ -1,9 +1,20 @@
 /** Our encoder against what `ip` sent for the same request. */
 
 import { describe, expect, test } from "vitest";
-import { decodeAddress, encodeAddress, IFA_F } from "../../provider/netlink/address";
+import { addressFamily, decodeAddress, encodeAddress, IFA_F } from "../../provider/netlink/address";
+import type { Family } from "../../provider/netlink/family";
 import { decodeLink, encodeLink, IFF, type LinkAttributes } from "../../provider/netlink/link";
 import { NLM_F, RTM } from "../../provider/netlink/message";
+import {
+  decodeRoute,
+  encodeRoute,
+  type RouteAttributes,
+  type RouteHeader,
+  RT_SCOPE,
+  RTN,
+  RTNH_F,
+  routeFamily,
+} from "../../provider/netlink/route";
 import { anonymous, requests } from "./fixtures";
 
 /** ifindexes and descriptors as they were in the capture. */
@@ -32,6 +43,17 @@ const address = (...parameters: Parameters<typeof encodeAddress>) => [
   lookup("tap0"),
   encodeAddress(...parameters),
 ];
+
+/** In the main table, as of this package. */
+const route = (header: Partial<RouteHeader>, attributes: Partial<RouteAttributes>, flags = create) =>
+  encodeRoute(
+    RTM.NEWROUTE,
+    flags,
+    { family: inet, table: 254, protocol: 116, type: RTN.UNICAST, ...header },
+    attributes,
+  );
+const routeGone = (header: Partial<RouteHeader>, attributes: Partial<RouteAttributes>) =>
+  encodeRoute(RTM.DELROUTE, write, { table: 254, protocol: 116, ...header }, attributes);
 
 const expected: Record<string, Buffer[]> = {
   "ip link add name br0 type bridge stp_state 0 forward_delay 1500": [
@@ -122,6 +144,68 @@ const expected: Record<string, Buffer[]> = {
     { family: inet, prefixLength: 24, index: tap0 },
     { local: "192.0.2.1", address: "192.0.2.1" },
   ),
+  "ip route add 203.0.113.0/24 via 192.0.2.11 dev tap0 proto 116 metric 7": [
+    lookup("tap0"),
+    route(
+      { destinationLength: 24 },
+      { destination: "203.0.113.0", gateway: "192.0.2.11", priority: 7, outInterface: tap0 },
+    ),
+  ],
+  "ip route replace 203.0.113.0/24 via 192.0.2.11 dev tap0 proto 116 metric 7 mtu 1300 src 192.0.2.10": [
+    lookup("tap0"),
+    route(
+      { destinationLength: 24 },
+      {
+        destination: "203.0.113.0",
+        gateway: "192.0.2.11",
+        priority: 7,
+        preferredSource: "192.0.2.10",
+        outInterface: tap0,
+        metrics: { mtu: 1300 },
+      },
+      write | NLM_F.CREATE | NLM_F.REPLACE,
+    ),
+  ],
+  "ip route add default dev tap0 proto 116 table 1000": [
+    lookup("tap0"),
+    route({ table: 0, scope: RT_SCOPE.LINK }, { table: 1000, outInterface: tap0 }),
+  ],
+  "ip route add 10.9.0.0/16 via 172.16.0.1 dev tap0 onlink proto 116": [
+    lookup("tap0"),
+    route(
+      { destinationLength: 16, flags: RTNH_F.ONLINK },
+      { destination: "10.9.0.0", gateway: "172.16.0.1", outInterface: tap0 },
+    ),
+  ],
+  "ip route add blackhole 10.8.0.0/16 proto 116": [
+    route({ destinationLength: 16, type: RTN.BLACKHOLE }, { destination: "10.8.0.0" }),
+  ],
+  "ip route del 203.0.113.0/24 proto 116 metric 7": [
+    routeGone(
+      { family: inet, destinationLength: 24, scope: RT_SCOPE.NOWHERE },
+      { destination: "203.0.113.0", priority: 7 },
+    ),
+  ],
+  "ip -6 route add 2001:db8:1::/48 via 2001:db8::9 proto 116 metric 5 mtu 1300": [
+    route(
+      { family: inet6, destinationLength: 48 },
+      { destination: "2001:db8:1::", gateway: "2001:db8::9", priority: 5, metrics: { mtu: 1300 } },
+    ),
+  ],
+  "ip -6 route add default via fe80::9 dev tap0 proto 116": [
+    lookup("tap0"),
+    route({ family: inet6 }, { destination: "::", gateway: "fe80::9", outInterface: tap0 }),
+  ],
+  "ip -6 route add unreachable 2001:db8:2::/48 proto 116": [
+    route({ family: inet6, destinationLength: 48, type: RTN.UNREACHABLE }, { destination: "2001:db8:2::" }),
+  ],
+  "ip -6 route del 2001:db8:1::/48 proto 116 metric 5": [
+    routeGone({ family: inet6, destinationLength: 48 }, { destination: "2001:db8:1::", priority: 5 }),
+  ],
+  "ip route show": [
+    encodeRoute(RTM.GETROUTE, dump, { family: inet }, { table: 254 }),
+    encodeLink(RTM.GETLINK, NLM_F.REQUEST, { index: tap0 }, { extMask: 9 }),
+  ],
   "ip link show": [encodeLink(RTM.GETLINK, dump, { family: packet }, { extMask: 1 })],
   "ip link show type tun": [
     encodeLink(RTM.GETLINK, dump, { family: packet }, { extMask: 1, linkinfo: { kind: "tun" } }),
@@ -137,9 +221,9 @@ const expected: Record<string, Buffer[]> = {
 
 /** Message without what differs harmlessly: sequence, port, and the length, which a NUL more or less changes. */
 function meaning(message: Buffer) {
-  const decode = [RTM.NEWADDR, RTM.DELADDR, RTM.GETADDR].includes(message.readUInt16LE(4) as 20)
-    ? decodeAddress
-    : decodeLink;
+  const type = message.readUInt16LE(4);
+  const isOf = (family: Family) => family.types.includes(type);
+  const decode = isOf(addressFamily) ? decodeAddress : isOf(routeFamily) ? decodeRoute : decodeLink;
   return { ...decode(message), sequence: 0, port: 0 };
 }
 
