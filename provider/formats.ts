@@ -8,6 +8,7 @@ import {
 import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-settings";
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+import { destinationProblem, hopProblem } from "./kinds/parts/route-checks";
 import { sysctlNameProblem, sysctlValueProblem } from "./kinds/parts/sysctl-checks";
 
 /** Checkers by format name; each says why a text is not of the format. */
@@ -21,6 +22,8 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   cidr: cidrProblem,
   mac: macProblem,
   alias: aliasProblem,
+  destination: destinationProblem,
+  hop: hopProblem,
   "sysctl-name": sysctlNameProblem,
   "sysctl-value": sysctlValueProblem,
 };

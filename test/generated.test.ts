@@ -106,7 +106,7 @@ test("the SDK's types: examples compile, optional outputs say so, wrong inputs a
       Object.keys(properties)
         .map((name) => {
           const absent = `undefined extends pulumi.Unwrap<tuntap.${kind}["${name}"]> ? true : false`;
-          return `export const ${name}: ${absent} = ${!required.includes(name)};`;
+          return `export const is_${name}: ${absent} = ${!required.includes(name)};`;
         })
         .join("\n");
   }

@@ -6,9 +6,15 @@ import { validate } from "../provider/validate";
 const tun = kinds.TunInterface as Kind;
 const bridge = kinds.Bridge as Kind;
 const namespace = kinds.Namespace as Kind;
+const route = kinds.Route as Kind;
 const sysctl = kinds.Sysctl as Kind;
 const check = (inputs: Inputs, unknown: string[] = [], kind = tun) =>
   validate(kind, { name: "tap0", ...inputs }, new Set(unknown));
+/** Those of a route, which has no name. */
+const routeProblems = (inputs: Inputs, unknown: string[] = []) => {
+  const given = Object.entries(inputs).filter(([, value]) => value !== undefined);
+  return validate(route, Object.fromEntries(given), new Set(unknown)).problems;
+};
 const messages = (inputs: Inputs, unknown: string[] = [], kind = tun) =>
   check(inputs, unknown, kind).problems.map(({ message }) => message);
 
@@ -466,6 +472,147 @@ describe("each bad input is refused with field, value, limit and what to do", ()
     ]);
   });
 
+  test.each<[string, Inputs, RegExp]>([
+    ["no destination", { destination: undefined }, /^destination is required; give it$/],
+    [
+      "a host",
+      { destination: "192.0.2.1" },
+      /^destination "192\.0\.2\.1" has no prefix length; write it as 192\.0\.2\.1\/32 for that one host$/,
+    ],
+    [
+      "an IPv6 host",
+      { destination: "2001:db8::1", gateway: undefined, interface: "tap0" },
+      /write it as 2001:db8::1\/128 for that one host$/,
+    ],
+    [
+      "bits beyond the prefix",
+      { destination: "192.0.2.1/24" },
+      /^destination .* has bits beyond its prefix length; write the network, 192\.0\.2\.0\/24, or the host, 192\.0\.2\.1\/32$/,
+    ],
+    ["bits beyond /0", { destination: "192.0.2.0/0" }, /write the network, 0\.0\.0\.0\/0/],
+    [
+      "IPv6 bits beyond the prefix",
+      { destination: "2001:db8::1/48", gateway: "2001:db8::9" },
+      /write the network, 2001:db8::\/48, or/,
+    ],
+    [
+      "a name",
+      { destination: "home" },
+      /^destination "home" is no network with a prefix length; write it as .*"default"$/,
+    ],
+    ["/33", { destination: "192.0.2.0/33" }, /^destination "192\.0\.2\.0\/33" is no network/],
+    [
+      "a gateway with a prefix length",
+      { gateway: "192.0.2.1/24" },
+      /^gateway "192\.0\.2\.1\/24" has a prefix length; give the address alone$/,
+    ],
+    ["a gateway by name", { gateway: "router" }, /^gateway "router" is no address; give one such as/],
+    [
+      "a gateway of nobody",
+      { gateway: "0.0.0.0" },
+      /^gateway "0\.0\.0\.0" is not an address of one host; choose another$/,
+    ],
+    ["a multicast gateway", { gateway: "224.0.0.1" }, /^gateway .* is not an address of one host/],
+    [
+      "a multicast source",
+      { destination: "::/0", gateway: "2001:db8::9", source: "ff02::1" },
+      /^source "ff02::1" is not an address/,
+    ],
+    [
+      "no way at all",
+      { gateway: undefined },
+      /^interface is not given, nor is `gateway`.*give `interface`, `gateway` or both, or another type$/,
+    ],
+    [
+      "a blackhole with a gateway",
+      { type: "blackhole" },
+      /^gateway "192\.0\.2\.9" is given, but `type` is "blackhole", which leads nowhere; take it out/,
+    ],
+    [
+      "a prohibition over an interface",
+      { type: "prohibit", gateway: undefined, interface: "tap0" },
+      /^interface "tap0" is given, but `type`/,
+    ],
+    [
+      "type local",
+      { type: "local" },
+      /^type "local" is not one of "unicast", "blackhole", "unreachable", "prohibit"; choose/,
+    ],
+    [
+      "onlink without an interface",
+      { onlink: true },
+      /^onlink true says that `gateway` is reached directly over `interface`, so it needs both/,
+    ],
+    [
+      "a link-local gateway alone",
+      { destination: "::/0", gateway: "fe80::1" },
+      /^gateway "fe80::1" is a link-local address.*without `interface`; give that too$/,
+    ],
+    [
+      "scope link with a gateway",
+      { scope: "link" },
+      /^scope "link" is of what is reached directly, but `gateway` "192\.0\.2\.9"/,
+    ],
+    [
+      "scope nowhere",
+      { scope: "nowhere" },
+      /^scope "nowhere" is not one of "global", "site", "link", "host"/,
+    ],
+    [
+      "families that differ",
+      { gateway: "2001:db8::9" },
+      /^gateway "2001:db8::9" is IPv6, but `destination` "203\.0\.113\.0\/24" is IPv4; give both of one family$/,
+    ],
+    [
+      "a source of another family",
+      { source: "2001:db8::1" },
+      /^source "2001:db8::1" is IPv6, but `destination`/,
+    ],
+    [
+      "a source of another family than the gateway",
+      { destination: "default", source: "2001:db8::1" },
+      /^source "2001:db8::1" is IPv6, but `gateway` "192\.0\.2\.9" is IPv4/,
+    ],
+    [
+      "a scope of IPv6",
+      { destination: "::/0", gateway: undefined, interface: "tap0", scope: "link" },
+      /^scope "link" cannot be that of an IPv6 route, as `destination` "::\/0" is one/,
+    ],
+    [
+      "metric 0 of IPv6",
+      { destination: "default", gateway: "2001:db8::9", metric: 0 },
+      /^metric 0 cannot be that of an IPv6 route.*takes 1024 instead/,
+    ],
+    [
+      "mtu 1279 of IPv6",
+      { destination: "::/0", gateway: "2001:db8::9", mtu: 1279 },
+      /^mtu 1279 is below 1280 bytes, the least of an IPv6 route/,
+    ],
+    ["metric -1", { metric: -1 }, /^metric -1 is below the limit; give a number from 0 to 4294967295$/],
+    [
+      "metric 2³²",
+      { metric: 2 ** 32 },
+      /^metric 4294967296 is above the limit; give a number from 0 to 4294967295$/,
+    ],
+    ["table 0", { table: 0 }, /^table 0 is below the limit; give a number from 1 to 4294967295$/],
+    ["table 2³²", { table: 2 ** 32 }, /^table 4294967296 is above the limit/],
+    [
+      "a table's name",
+      { table: "main" },
+      /^table "main" is a string; give a whole number from 1 to 4294967295, without quotes$/,
+    ],
+    ["mtu 67", { mtu: 67 }, /^mtu 67 is below the limit; give a number from 68 to 65520$/],
+    ["mtu 65521", { mtu: 65521 }, /^mtu 65521 is above the limit; give a number from 68 to 65520$/],
+    [
+      "an interface of 16 bytes",
+      { interface: "abcdefghijklmnop" },
+      /^interface "abcdefghijklmnop" has 16 bytes/,
+    ],
+  ])("of a route: %s", (_, inputs, expected) => {
+    const given = { destination: "203.0.113.0/24", gateway: "192.0.2.9", ...inputs };
+    expect(routeProblems(given).map(({ message }) => message)).toEqual([expect.stringMatching(expected)]);
+  });
+
   test("all problems of one resource at once, each property once", () => {
     const { problems } = check({
       name: "a/b",
@@ -524,6 +671,41 @@ test.each<[string, Inputs]>([
   ["an interface with dots", { name: "net.ipv4.conf.eth0/1/2.forwarding", value: "1" }],
   ["the whole host's", { name: "vm.swappiness", value: 10 }],
 ])("a good sysctl passes: %s", (_, inputs) => expect(check(inputs, [], sysctl).problems).toEqual([]));
+
+test.each<[string, Inputs]>([
+  ["by a gateway", { destination: "203.0.113.0/24", gateway: "192.0.2.9" }],
+  ["the limits", { destination: "0.0.0.0/0", interface: "tap0", metric: 4294967295, table: 1, mtu: 68 }],
+  [
+    "the other limits",
+    { destination: "192.0.2.1/32", interface: "tap0", metric: 0, table: 4294967295, mtu: 65520 },
+  ],
+  [
+    "the least of IPv6",
+    { destination: "2001:DB8::/32", gateway: "fe80::1", interface: "tap0", mtu: 1280, metric: 1 },
+  ],
+  ["nowhere", { destination: "10.0.0.0/8", type: "unreachable", source: "192.0.2.1" }],
+  ["onlink", { destination: "default", gateway: "172.16.0.1", interface: "tap0", onlink: true }],
+  ["a host's own", { destination: "192.0.2.1/32", interface: "lo", scope: "host" }],
+])("a good route passes: %s", (_, inputs) => expect(routeProblems(inputs)).toEqual([]));
+
+test.each<[string, Inputs, string[]]>([
+  ["no way known yet", { destination: "10.0.0.0/8" }, ["gateway"]],
+  ["no interface known yet", { destination: "10.0.0.0/8" }, ["interface"]],
+  ["a gateway of an unknown destination", { gateway: "2001:db8::9", metric: 0 }, ["destination"]],
+  ["an unknown type", { destination: "10.0.0.0/8", gateway: "192.0.2.9" }, ["type"]],
+  [
+    "onlink with an unknown interface",
+    { destination: "10.0.0.0/8", gateway: "192.0.2.9", onlink: true },
+    ["interface"],
+  ],
+  [
+    "default of an unknown family",
+    { destination: "default", metric: 0, mtu: 68, interface: "tap0" },
+    ["gateway"],
+  ],
+])("a route with what is not known yet passes: %s", (_, inputs, unknown) =>
+  expect(routeProblems(inputs, unknown)).toEqual([]),
+);
 
 test("defaults are filled in, and nothing else", () => {
   const given = { name: "tap0", owner: "alice" };
@@ -625,6 +807,8 @@ test("every input states what a reference page needs, and its default satisfies 
       expect(["live", "replace", "control"]).toContain(change);
     }
     const required = Object.keys(kind.inputs).filter((name) => kind.inputs[name]?.required);
-    expect(validate(kind, "of" in kind.naming ? {} : { name: "x0" }, new Set(required)).problems).toEqual([]);
+    const named = "of" in kind.naming ? {} : { name: "x0" };
+    const { problems } = validate(kind, named, new Set(required));
+    expect(problems.filter(({ property }) => kind.inputs[property]?.default !== undefined)).toEqual([]);
   }
 });

@@ -5,6 +5,7 @@ import { Addresses } from "./addresses";
 import { Batch } from "./batch";
 import { Links } from "./links";
 import { Namespaces } from "./namespaces";
+import { Routes } from "./routes";
 import { Scenes } from "./scenes";
 import { Sysctls } from "./sysctls";
 import { Tuns } from "./tuns";
@@ -19,6 +20,7 @@ export class Host {
   readonly tuns: Tuns;
   readonly namespaces: Namespaces;
   readonly accounts: Accounts;
+  readonly routes: Routes;
   readonly scenes: Scenes;
   readonly sysctls: Sysctls;
   readonly batch: Batch;
@@ -34,6 +36,7 @@ export class Host {
     this.kernel = kernel;
     this.links = new Links(kernel);
     this.addresses = new Addresses(kernel);
+    this.routes = new Routes(kernel);
     this.batch = new Batch(kernel, async (namespace) => {
       const { links } = await this.scenes.lately(namespace);
       return new Set(links.all.map((link) => link.group));

@@ -4,6 +4,7 @@ import type { ErrorObject } from "ajv";
 import { TunInterface } from "./tun-interface";
 import { Bridge } from "./bridge";
 import { Namespace } from "./namespace";
+import { Route } from "./route";
 import { Sysctl } from "./sysctl";
 
 /** Fills in defaults; what is wrong is in `errors` until the next call. */
@@ -12,4 +13,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, Bridge, Namespace, Sysctl };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, Bridge, Namespace, Route, Sysctl };

@@ -2,5 +2,6 @@
 
 export * from "./bridge";
 export * from "./namespace";
+export * from "./route";
 export * from "./sysctl";
 export * from "./tun-interface";

@@ -74,6 +74,8 @@ const formatWords: Readonly<Record<string, string>> = {
   "ipv4-broadcast": "IPv4 address",
   mac: "MAC address",
   alias: "text of at most 255 bytes",
+  destination: 'network with prefix length, or `"default"`',
+  hop: "IPv4 or IPv6 address",
   "sysctl-name": "dotted name",
   netmask: "netmask",
   cidr: "address with prefix length",
