@@ -352,19 +352,22 @@ describe("what decides which route it is", () => {
     expect(await shown("static")).toMatchObject([{ gateway: "192.0.2.7" }]);
   });
 
-  test("two that change places end where they should, in either order", async () => {
-    const [low, high] = [
-      { ...base4(), metric: 5 },
-      { ...base4(), metric: 6, mtu: 1300 },
-    ];
-    await program.declare(kind, "low", low);
-    await program.declare(kind, "high", high);
+  test.each(["low", "high"])("two that change places end where they should, %s first", async (first) => {
+    const inputs = { low: { ...base4(), metric: 5 }, high: { ...base4(), metric: 6, mtu: 1300 } };
+    await program.declare(kind, "low", inputs.low);
+    await program.declare(kind, "high", inputs.high);
     program.newRun();
-    // As in one run of the engine: both are checked before either is written.
-    await program.remove("low");
-    await program.declare(kind, "high", { ...high, metric: 5 });
-    await program.declare(kind, "low", { ...low, metric: 6 });
-    expect(await shown()).toMatchObject([{ metric: 5, metrics: [{ mtu: 1300 }] }, { metric: 6 }]);
+    const changed = { low: { ...inputs.low, metric: 6 }, high: { ...inputs.high, metric: 5 } };
+    const order = first === "low" ? (["low", "high"] as const) : (["high", "low"] as const);
+    for (const name of order)
+      expect((await program.declare(kind, name, changed[name])).operation).toBe("update");
+    const [five, six, ...others] = await shown();
+    expect(others).toEqual([]);
+    expect(five).toMatchObject({ metric: 5, metrics: [{ mtu: 1300 }] });
+    expect(six).toMatchObject({ metric: 6, gateway: "192.0.2.9" });
+    program.newRun();
+    for (const name of order)
+      expect((await program.declare(kind, name, changed[name])).operation).toBe("same");
     await program.removeAll();
     expect(await shown()).toEqual([]);
   });
