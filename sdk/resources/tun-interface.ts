@@ -5,7 +5,8 @@ import { TuntapResource } from "../resource";
 
 /**
  * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
- * they are written again when it is back. Default: none is managed.
+ * they are written again when it is back. One that is no longer declared goes back to what the kernel starts
+ * with, but for `cost`, which stays. Default: none is managed.
  */
 export interface TunInterfacePortArgs {
   /**
@@ -50,7 +51,8 @@ export interface TunInterfacePortArgs {
 
 /**
  * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
- * they are written again when it is back. Default: none is managed. As it is read back.
+ * they are written again when it is back. One that is no longer declared goes back to what the kernel starts
+ * with, but for `cost`, which stays. Default: none is managed. As it is read back.
  */
 export interface TunInterfacePort {
   /**
@@ -217,7 +219,8 @@ export interface TunInterfaceArgs {
 
   /**
    * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
-   * they are written again when it is back. Default: none is managed. A change is made in place.
+   * they are written again when it is back. One that is no longer declared goes back to what the kernel
+   * starts with, but for `cost`, which stays. Default: none is managed. A change is made in place.
    */
   port?: pulumi.Input<TunInterfacePortArgs>;
 
@@ -395,7 +398,8 @@ export class TunInterface extends TuntapResource {
 
   /**
    * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
-   * they are written again when it is back. Default: none is managed.
+   * they are written again when it is back. One that is no longer declared goes back to what the kernel
+   * starts with, but for `cost`, which stays. Default: none is managed.
    */
   declare readonly port: pulumi.Output<TunInterfacePort | undefined>;
 

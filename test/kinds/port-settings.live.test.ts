@@ -158,24 +158,29 @@ describe("what is not declared", () => {
     expect(await lab.snapshot()).toBe(before);
   });
 
-  test("any more stays as it is, and that is said, once", async () => {
+  test("any more goes back to what a port starts with, but for the cost, and that is said", async () => {
     await program.declare(kind, "dev0", base());
     const { isolated, cost, ...rest } = settings;
     const { notices } = await program.declare(kind, "dev0", { ...plain(), port: rest });
-    expect(notices.sort()).toEqual([
-      "port.cost is no longer declared; it stays as it is, 5",
-      "port.isolated is no longer declared; it stays as it is, true",
-    ]);
-    expect(await port()).toMatchObject(asShown);
+    expect(notices).toEqual(["port.cost is no longer declared; it stays as it is, 5"]);
+    expect(await port()).toMatchObject({ ...asShown, isolated: false });
     expect((await program.declare(kind, "dev0", { ...plain(), port: rest })).operation).toBe("same");
   });
 
-  test("any more at all stays, too", async () => {
-    await program.declare(kind, "dev0", { ...plain(), port: { isolated: true } });
-    const { notices, outputs } = await program.declare(kind, "dev0", plain());
-    expect(notices).toEqual(["port.isolated is no longer declared; it stays as it is, true"]);
+  test("any more at all goes back, too", async () => {
+    await program.declare(kind, "dev0", { ...plain(), port: { isolated: true, learning: false } });
+    const { operation, outputs } = await program.declare(kind, "dev0", plain());
+    expect(operation).toBe("update");
     expect(outputs.port).toBeUndefined();
-    expect(await port()).toMatchObject({ isolated: true });
+    expect(await port()).toMatchObject({ isolated: false, learning: true });
+    expect((await program.declare(kind, "dev0", plain())).operation).toBe("same");
+  });
+
+  test("any more, and changed by others meanwhile, is theirs", async () => {
+    await program.declare(kind, "dev0", { ...plain(), port: { priority: 5 } });
+    await byHand("priority", "9");
+    await program.declare(kind, "dev0", plain());
+    expect(await port()).toMatchObject({ priority: 9 });
     expect((await program.declare(kind, "dev0", plain())).operation).toBe("same");
   });
 

@@ -62,7 +62,7 @@ export const portInput = {
   properties: settings,
   change: "live",
   description:
-    "Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge; they are written again when it is back. Default: none is managed.",
+    "Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge; they are written again when it is back. One that is no longer declared goes back to what the kernel starts with, but for `cost`, which stays. Default: none is managed.",
 } as const satisfies InputSchema;
 
 type Name = keyof typeof settings;
@@ -72,6 +72,24 @@ export type DesiredPort = { [N in Name]?: boolean | number };
 
 interface WithPort {
   port: DesiredPort | undefined;
+  bridge?: string | undefined;
+}
+
+/** With what a port starts; the cost of one goes by the speed of the link, and cannot be asked for again. */
+const kernelDefaults: Readonly<Record<Exclude<Name, "cost">, boolean | number>> & { cost?: never } = {
+  isolated: false,
+  learning: true,
+  flood: true,
+  multicastFlood: true,
+  hairpin: false,
+  guard: false,
+  rootBlock: false,
+  fastLeave: false,
+  priority: 32,
+};
+
+function recordedValue(recorded: Inputs | undefined, name: Name): boolean | number | undefined {
+  return (recorded?.port as DesiredPort | undefined)?.[name];
 }
 
 const attributes = {
@@ -104,8 +122,14 @@ export const portSettings = (Object.keys(settings) as Name[]).map(
     inputs: [`port.${name}`],
     endsWith: "bridge",
     verdict: { idle: "live", single: "live", multi: "live" },
-    want: ({ port }) => port?.[name],
-    is: (observed) => read(observed, name),
+    // What the program no longer declares is taken back, if it is still what was written.
+    want: ({ port }, recorded) =>
+      port?.[name] ?? (recordedValue(recorded, name) === undefined ? undefined : kernelDefaults[name]),
+    is: (observed, { port, bridge }, recorded) => {
+      const value = read(observed, name);
+      const ours = port?.[name] !== undefined || (bridge && value === recordedValue(recorded, name));
+      return ours ? value : kernelDefaults[name];
+    },
     show,
     messages: ({ want, observed }) => {
       const slaveData = { [attributes[name]]: Number(want) };
