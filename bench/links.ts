@@ -7,6 +7,7 @@ import { alternate, type Contender, type Measurements } from "./measure";
 import { addressOf, owner } from "./taps";
 
 export const create = "create";
+const checked = "no-op check";
 export const unchanged = "no-op diff";
 export const remove = "delete";
 export const core = "core";
@@ -79,6 +80,7 @@ function coreOf({ lab, folder }: Place): Contender {
     name: core,
     works: [
       { name: create, run: phase("create") },
+      { name: checked, run: phase("check") },
       { name: unchanged, run: phase("diff") },
       { name: remove, run: phase("remove") },
     ],

@@ -6,10 +6,10 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { Lab } from "../test/harness/lab";
 import { run } from "../test/harness/shell";
 import * as links from "./links";
+import { measureLoad } from "./loading";
 import { Measurements } from "./measure";
 import { asJson, machine, tables, targetTable } from "./report";
 import * as runs from "./runs";
-import { measureLoad } from "./start";
 import { targetsOf } from "./targets";
 
 const parts = ["links", "runs", "load"] as const;

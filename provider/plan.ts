@@ -131,6 +131,7 @@ export class Planner {
     const desired = await kind.desire(inputs, this.host);
     const found = differences(kind, target, desired, object, unknown);
     if (unset(kind, target, desired, object).length > 0) result.changes = true;
+    if (found.length === 0) return;
     for (const { difference, verdict } of await judge(kind, target, object, found, this.host)) {
       const { property } = difference;
       result.changes = true;

@@ -3,7 +3,7 @@
 set -eu
 [ -n "${SUDO_UID:-}" ] && [ "$(id -u)" = 0 ] || exit 0
 owner="$SUDO_UID:${SUDO_GID:-$SUDO_UID}"
-for folder in node_modules dist native/build prebuilds; do
+for folder in node_modules dist native/build bench/build prebuilds; do
   [ ! -e "$folder" ] || chown -R --from=0 "$owner" "$folder"
 done
 home=$(getent passwd "$SUDO_UID" | cut -d: -f6)

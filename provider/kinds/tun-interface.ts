@@ -26,7 +26,7 @@ import {
   presentBridge,
 } from "./parts/bridge-port";
 import { busyInputs, busyWarnings, onBusy } from "./parts/busy";
-import { nameTaken, type ObservedLink, rememberLink, sightLink, takeOverLink } from "./parts/link";
+import { nameTaken, rememberLink, sightLink, takeOverLink } from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -99,16 +99,11 @@ const properties = [
 ] as Property<Desired, ObservedTun, never>[];
 
 async function sight(target: Target, host: Host): Promise<Sighting<ObservedTun>> {
-  const { object, obstacle, ...rest } = await sightLink(target, host, "tun");
-  const withPersistence = async (observed: ObservedLink): Promise<ObservedTun> => ({
-    ...observed,
-    persistence: await persistenceOf(observed, host),
-  });
-  return {
-    ...rest,
-    ...(object && { object: await withPersistence(object) }),
-    ...(obstacle && { obstacle: { ...obstacle, object: await withPersistence(obstacle.object) } }),
-  };
+  const sighting = (await sightLink(target, host, "tun")) as Sighting<ObservedTun>;
+  const { object, obstacle } = sighting;
+  if (object) object.persistence = await persistenceOf(object, host);
+  if (obstacle) obstacle.object.persistence = await persistenceOf(obstacle.object, host);
+  return sighting;
 }
 
 async function create(target: Target, desired: Desired, host: Host): Promise<void> {

@@ -44,13 +44,13 @@ export async function accountProblems(values: Inputs, host: Host): Promise<Probl
 }
 
 /** The id of an account; undefined also for one that is gone meanwhile, which can only be a recorded one. */
-export async function accountId(
+export function accountId(
   host: Host,
   database: Database,
   account: unknown,
-): Promise<number | undefined> {
-  if (account === undefined) return undefined;
-  return host.accounts.id(database, account as string | number).catch((error) => {
+): number | undefined | Promise<number | undefined> {
+  if (account === undefined || typeof account === "number") return account;
+  return host.accounts.id(database, account as string).catch((error) => {
     if (isTuntapError(error) && error.code === "ACCOUNT_UNKNOWN") return undefined;
     throw error;
   });

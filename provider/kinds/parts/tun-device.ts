@@ -98,11 +98,17 @@ export async function consumers(observed: ObservedLink, host: Host): Promise<str
   return found.length > 0 ? `held by ${await host.describeHolders(found)}` : undefined;
 }
 
-export async function persistenceOf({ link, namespace }: ObservedLink, host: Host): Promise<Persistence> {
+export function persistenceOf(
+  { link, namespace }: ObservedLink,
+  host: Host,
+): Persistence | Promise<Persistence> {
+  const of = (kept: boolean): Persistence => {
+    if (link.tun?.persistent) return kept ? "both" : "runtime";
+    return kept ? "process" : "none";
+  };
   // Only who keeps a queue without using it can be a keeper, so mostly no process need be looked at.
-  const kept = (link.tun?.detachedQueues ?? 0) > 0 && (await host.keeper(namespace, link.name)) !== undefined;
-  if (link.tun?.persistent) return kept ? "both" : "runtime";
-  return kept ? "process" : "none";
+  if ((link.tun?.detachedQueues ?? 0) === 0) return of(false);
+  return host.keeper(namespace, link.name).then((keeper) => of(keeper !== undefined));
 }
 
 type Row<T> = Property<DesiredTun, ObservedTun, T>;
