@@ -49,6 +49,7 @@ export const fixtureKind = {
   example: 'new tuntap.Fixture("a", {});',
   inputs,
   outputs: { ifindex: { type: "integer", description: "An output." } },
+  naming: { bytes: 15, problem: () => undefined, space: () => "fixture" },
   properties: [],
 } as unknown as Kind;
 
