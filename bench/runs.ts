@@ -134,7 +134,7 @@ async function tuntap(folder: string, verb: "up" | "down", taps: number): Promis
   const code = await new Promise((end) => child.once("close", end));
   const milliseconds = performance.timeOrigin + performance.now() - began;
   const peakMegabytes = peak();
-  if (code !== 0) throw new Error(`tuntap ${verb} ended with ${code}:\n${stdout}\n${stderr}`);
+  if (code !== 0) throw new Error(`tuntap ${verb} ended with ${code}:\n${stderr.slice(-2000)}`);
   const { changes } = JSON.parse(stdout) as { changes: Record<string, number> };
   const startMilliseconds = Number(readFileSync(note, "utf8")) - began;
   return { milliseconds, changes, startMilliseconds, peakMegabytes };
