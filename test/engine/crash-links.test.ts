@@ -32,7 +32,7 @@ const creating: Step[] = [
 ];
 const lasts = 10;
 
-/** Deletes; those of `together` are of several interfaces, of which all but the first go as one group. */
+/** Deletes; those of `together` are of four interfaces, of which two at least go as one group, mostly all but the first. */
 const together: Step[] = [
   ["before", "group"],
   ["after", "group"],
@@ -47,10 +47,10 @@ const deleting: Step[] = [
 ];
 /** How many of the interfaces are left, at least and at most. */
 const left: [number, number][] = [
-  [3, 4],
-  [3, 4],
-  [3, 4],
-  [0, 1],
+  [2, 4],
+  [2, 4],
+  [2, 4],
+  [0, 2],
   [1, 1],
   [0, 0],
   [0, 0],
