@@ -9,7 +9,7 @@ import { Failure, messageOf } from "./failure";
 import { shortName } from "./options";
 import type { Project } from "./project";
 import { ours } from "./render/table";
-import { secretSignature, signatureKey, typeOf } from "./render/value";
+import { isSecret, typeOf } from "./render/value";
 import type { State } from "./state";
 import { parseYaml } from "./yaml";
 
@@ -89,10 +89,6 @@ function reveal(value: unknown): unknown {
 function holdsSecret(value: unknown): boolean {
   if (!value || typeof value !== "object") return false;
   return isSecret(value) || Object.values(value).some(holdsSecret);
-}
-
-function isSecret(value: object): boolean {
-  return (value as Record<string, unknown>)[signatureKey] === secretSignature;
 }
 
 /** `tuntap:instance` of the stack's configuration, which stands before the instance of this folder. */

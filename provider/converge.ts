@@ -1,5 +1,5 @@
 import { noPatience, type Patience } from "./busy";
-import { type AnyDifference, describeDifference, differences, judge, unset } from "./differences";
+import { type AnyDifference, describeDifference, differences, judge, shown, unset } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { accepted, refusal } from "./host/refusals";
@@ -186,7 +186,7 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
     if (!reply || accepted(reply, write.alreadySo)) continue;
     const { property, want } = difference;
     throw refusal(reply, {
-      message: `the kernel refused ${write.what ?? `${property.name} ${(property.show ?? String)(want)}`}`,
+      message: `the kernel refused ${write.what ?? `${property.name} ${shown(property, want)}`}`,
       operation: "rtnetlink",
       property: property.name,
       remedy: property.explain?.(reply.errno),

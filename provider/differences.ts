@@ -4,7 +4,7 @@ import type { Difference, Inputs, Kind, Property, Target, Verdict } from "./kind
 // biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
 export type AnyDifference = Difference<any, any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
-type AnyProperty = Property<any, any, any>;
+export type AnyProperty = Property<any, any, any>;
 
 /** The input that a path of `Property.inputs` leads into. */
 export function inputOf(path: string): string {
@@ -82,6 +82,11 @@ export async function judge(
   });
 }
 
+/** A value of a property, for people. */
+export function shown(property: AnyProperty, value: unknown): string {
+  return (property.show ?? String)(value);
+}
+
 /** `mtu: 9000 on the host, 1500 declared`, or without values where an input of it is secret. */
 export function describeDifference(
   { property, want, is }: AnyDifference,
@@ -91,7 +96,7 @@ export function describeDifference(
 ): string {
   if (property.inputs.some((input) => secrets.includes(inputOf(input))))
     return `${property.name}: not the ${word} (secret) value`;
-  const show = property.show ?? ((value: unknown) => String(value));
+  const show = (value: unknown) => shown(property, value);
   const only = property.inputs.length === 1 ? valueAt(inputs, property.inputs[0] as string) : undefined;
   const words = typeof only === "string" && typeof want !== "string" ? `${only} (${show(want)})` : show(want);
   return `${property.name}: ${show(is)} on the host, ${words} ${word}`;

@@ -1,4 +1,4 @@
-import { differences, inputOf, valueAt } from "./differences";
+import { type AnyProperty, differences, inputOf, shown, valueAt } from "./differences";
 import { isTuntapError } from "./errors";
 import { type Census, census, leasedBy, removalOf, standsForNamespace, type Unseen } from "./host/census";
 import type { Host } from "./host/host";
@@ -6,7 +6,7 @@ import { type LeaseStack, leaseName, parseUrn } from "./host/leases";
 import { describeLeases, describeLink } from "./host/links";
 import { type NamedProcess, nameUsers } from "./host/survey";
 import { kinds } from "./kinds";
-import type { Inputs, Kind, Property, Sighting, Target } from "./kinds/kind";
+import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
 import { describeLoss } from "./plan";
 import { declaredOf, type Identity, identityOf, maskSecrets, type Outputs, targetOf } from "./request";
 
@@ -217,13 +217,12 @@ function inspectProperties(
   secrets: readonly string[],
 ): InspectedProperty[] {
   const differing = new Set(differences(kind, target, desired, object).map(({ property }) => property.name));
-  // biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
-  return (kind.properties as readonly Property<any, any, any>[]).map((property) => {
+  return (kind.properties as readonly AnyProperty[]).map((property) => {
     const { name, inputs } = property;
     const want = property.want(desired, target.recorded);
     const is = property.is(object, desired, target.recorded);
     const drift = differing.has(name);
-    const show = property.show ?? ((value: unknown) => String(value));
+    const show = (value: unknown) => shown(property, value);
     if (inputs.some((input) => secrets.includes(inputOf(input)))) {
       const observed = drift ? "[another value]" : masked;
       return { name, declared: masked, observed, drift, shown: { declared: masked, observed } };

@@ -219,7 +219,7 @@ function hideDerived(kind: Kind, outputs: Outputs, declared: Inputs, identity: I
       !property.inputs.some((name) => identity.secrets?.includes(inputOf(name)))
     )
       continue;
-    for (const name of [...property.inputs, "broadcast"]) {
+    for (const name of property.inputs) {
       if (declared[name] === undefined) delete outputs[name];
     }
   }

@@ -1,14 +1,19 @@
 /** Values of the engine's events, as they are shown. */
-export const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
-export const signatureKey = "4dabf18193072939515e22adb298388d";
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+const signatureKey = "4dabf18193072939515e22adb298388d";
 const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** Whether an object is a secret as the engine marks it. */
+export function isSecret(value: object): boolean {
+  return (value as Record<string, unknown>)[signatureKey] === secretSignature;
+}
 
 /** Secrets and unknown values in words, hidden properties left out; the rest as it is. */
 export function plain(value: unknown): unknown {
   if (value === unknownValue) return "[known after up]";
   if (Array.isArray(value)) return value.map(plain);
   if (!value || typeof value !== "object") return value;
-  if ((value as Record<string, unknown>)[signatureKey] === secretSignature) return "[secret]";
+  if (isSecret(value)) return "[secret]";
   const entries = Object.entries(value).filter(([key]) => !key.startsWith("__"));
   return Object.fromEntries(entries.map(([key, inner]) => [key, plain(inner)]));
 }

@@ -74,10 +74,8 @@ export class Host {
 
   /** `pid 4711 (qemu-system-x86_64 -m 512 …) of alice (uid 1000)`, one after the other. */
   async describeHolders(holders: readonly { pid: number; command: string; uid: number }[]): Promise<string> {
-    // A process that holds several queues is one process.
-    const processes = [...new Map(holders.map((holder) => [holder.pid, holder])).values()];
     const texts = await Promise.all(
-      processes.map(
+      eachProcess(holders).map(
         async ({ pid, command, uid }) =>
           `pid ${pid} (${command}) of ${await this.accounts.describeUser(uid)}`,
       ),
@@ -90,6 +88,11 @@ export class Host {
     this.boot ??= this.kernel.sysctl(undefined, "kernel.random.boot_id");
     return this.boot;
   }
+}
+
+/** Each process once: one that holds several queues is one process. */
+export function eachProcess<Process extends { pid: number }>(found: readonly Process[]): Process[] {
+  return [...new Map(found.map((process) => [process.pid, process])).values()];
 }
 
 /** The kernel, with a word before and after each call that may change something. */

@@ -1,5 +1,5 @@
 import { Collector } from "../kernel/collector";
-import type { Kernel, NamespaceEntry, ProcessInfo } from "../kernel/kernel";
+import type { Kernel, NamespaceEntry, NamespaceName, ProcessInfo } from "../kernel/kernel";
 import { addAlternativeName } from "./links";
 
 /** ifindex of `lo`, the first link of every namespace; the lease of a namespace stands on it. */
@@ -27,6 +27,11 @@ export class Namespaces {
   async find(name: string): Promise<NamespaceEntry | undefined> {
     const entry = (await this.listing.add(undefined)).get(name);
     return entry?.mounted ? entry : undefined;
+  }
+
+  /** Whether there is such a namespace; the host's always is. */
+  async exists(namespace: NamespaceName): Promise<boolean> {
+    return namespace === undefined || (await this.find(namespace)) !== undefined;
   }
 
   /** Makes it, with the lease on its `lo` from the first moment on. */

@@ -2,7 +2,7 @@ import type { ProcessInfo } from "../kernel/kernel";
 import type { Database } from "./accounts";
 import { addressText } from "./addresses";
 import { census, type Located, type Unseen } from "./census";
-import type { Host } from "./host";
+import { eachProcess, type Host } from "./host";
 import { leaseUid } from "./leases";
 
 /** A user or group; without a name where the host's database has none. */
@@ -111,9 +111,8 @@ async function named(host: Host, database: Database, id: number): Promise<NamedA
 
 /** Each process once, whatever it holds several times, with the name of its user. */
 export async function nameUsers(host: Host, processes: readonly ProcessInfo[]): Promise<NamedProcess[]> {
-  const each = [...new Map(processes.map((found) => [found.pid, found])).values()];
   return Promise.all(
-    each.map(async ({ pid, command, uid }) => ({
+    eachProcess(processes).map(async ({ pid, command, uid }) => ({
       pid,
       command,
       uid,

@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { interimName, sameStack } from "../host/leases";
-import { addAlternativeName, createLink, describeLink, setLink } from "../host/links";
-import { freeName, renameLink } from "../host/names";
+import { createLink, describeLink, setLink } from "../host/links";
+import { renameLink } from "../host/names";
 import { accepted, refusal } from "../host/refusals";
 import type { InputSchema, Inputs, Kind, Property, Target } from "./kind";
 import { addressRules } from "./parts/address-checks";
@@ -24,7 +24,15 @@ import {
   presentBridgeSettings,
 } from "./parts/bridge-settings";
 import { busyInputs, onBusy } from "./parts/busy";
-import { nameTaken, type ObservedLink, rememberLink, sightLink, takeOverLink } from "./parts/link";
+import {
+  linkKind,
+  nameTaken,
+  type ObservedLink,
+  sightLink,
+  takeOverLink,
+  writeLongName,
+  wrongKind,
+} from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -33,14 +41,7 @@ import {
   linkUp,
   presentSettings,
 } from "./parts/link-settings";
-import {
-  adoptInput,
-  linkNameBytes,
-  linkNameProblem,
-  linkSpace,
-  nameInput,
-  namespaceInput,
-} from "./parts/names";
+import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty } from "./parts/placement";
 
 interface Desired extends DesiredSettings, DesiredBridgeSettings {
@@ -126,7 +127,7 @@ const properties = [
  * interrupted, the next run knows the bridge.
  */
 async function create(target: Target, desired: Desired, host: Host): Promise<void> {
-  const { namespace, name, lease, longName } = target;
+  const { namespace, name, lease } = target;
   const interim = interimName(lease);
   const address = desired.macAddress ?? pinned(target.recorded) ?? macOf(lease);
   const mtu = desired.mtu === undefined ? undefined : otherMtu(desired.mtu);
@@ -143,28 +144,18 @@ async function create(target: Target, desired: Desired, host: Host): Promise<voi
     throw new TuntapError("LINK_VANISHED", { message: "it was deleted by someone else while it was made" });
   }
   try {
-    const [leased] = await host.batch.send(namespace, [addAlternativeName(link.ifindex, lease)]);
-    if (leased && !accepted(leased)) {
-      throw refusal(leased, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
-    }
+    await takeOverLink(target, { link, namespace, ifindex: link.ifindex }, host);
     await renameLink(host, namespace, link, lease, name);
   } catch (error) {
     await host.batch.deleteLink(namespace, link.ifindex);
     throw error;
   }
-  // Only a convenience for people: another link may have it already, and then this one goes without.
-  if (longName !== undefined) await host.batch.send(namespace, [addAlternativeName(link.ifindex, longName)]);
+  await writeLongName(target, link.ifindex, host);
 }
 
 async function takeOver(target: Target, observed: ObservedLink, host: Host): Promise<void> {
   const { link, namespace, ifindex } = observed;
-  if (link.kind !== "bridge") {
-    throw new TuntapError("FOREIGN_LINK", {
-      message: `${describeLink(link)} is no bridge, so it cannot be taken over`,
-      property: "name",
-      remedy: "Choose another `name`, or remove that link by hand.",
-    });
-  }
+  if (link.kind !== "bridge") throw wrongKind(link, "bridge");
   await takeOverLink(target, observed, host);
   // Written, its own address stays, whatever ports come and go.
   await host.batch.send(namespace, [setLink(ifindex, { address: link.macAddress })]);
@@ -179,13 +170,8 @@ async function inUse({ lease }: Target, { neighbours, ifindex }: ObservedLink): 
   return `used by ports that are not of this stack: ${foreign.map(describeLink).join(", ")}`;
 }
 
-async function remove(_target: Target, observed: ObservedLink, host: Host): Promise<void> {
-  const reply = await host.batch.deleteLink(observed.namespace, observed.ifindex);
-  if (accepted(reply, constants.errno.ENODEV)) return;
-  throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
-}
-
 export const bridge: Kind<Desired, ObservedLink> = {
+  ...linkKind,
   name: "Bridge",
   description:
     "An Ethernet bridge: the interfaces that are its ports are one network. It is never made anew to change it, but for its namespace, and ports of others stay on it. What is not declared is not managed.",
@@ -197,8 +183,6 @@ export const port = tap.name;`,
   outputs: {
     ifindex: { type: "integer", description: "Index of the bridge in its namespace." },
   },
-  naming: { bytes: linkNameBytes, problem: linkNameProblem, space: linkSpace },
-  inside: (target) => target.namespace,
   rules: (values) => [...addressRules(values), ...bridgeSettingRules(values)],
   async desire(values) {
     return {
@@ -210,11 +194,9 @@ export const port = tap.name;`,
     };
   },
   sight: (target, host) => sightLink(target, host, "bridge"),
-  describe: ({ link }) => describeLink(link),
   properties,
   create,
   takeOver,
-  makeWay: (target, host) => freeName(host, target.namespace, target.name, target.lease),
   inUse,
   whereabouts: async (_target, { link, namespace }) => ({
     namespace,
@@ -223,7 +205,6 @@ export const port = tap.name;`,
   }),
   codes: { inUse: "BRIDGE_IN_USE", foreign: "FOREIGN_LINK" },
   onBusy,
-  remove,
   present(observed, desired, declared, recorded) {
     const { macAddress, mtu, up } = presentSettings(observed, desired, declared);
     const { address, netmask, addresses } = presentAddresses(observed, desired, declared, recorded);
@@ -241,5 +222,4 @@ export const port = tap.name;`,
       [pinnedMac]: declared.macAddress === undefined ? (pinned(recorded) ?? macAddress) : undefined,
     };
   },
-  remember: rememberLink,
 };

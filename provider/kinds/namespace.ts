@@ -13,6 +13,7 @@ import { loopbackIndex } from "../host/namespaces";
 import { accepted, refusal } from "../host/refusals";
 import type { InputSchema, Inputs, Kind, Property, Sighting, Target } from "./kind";
 import { namespaceNameBytes, namespaceNameProblem, namespaceSpace } from "./parts/names";
+import { live } from "./parts/verdicts";
 
 interface Desired {
   loopbackUp: boolean | undefined;
@@ -67,7 +68,7 @@ const fallbackLinks = new Set([
 const loopbackUp: Property<Desired, Observed, boolean> = {
   name: "loopbackUp",
   inputs: ["loopbackUp"],
-  verdict: { idle: "live", single: "live", multi: "live" },
+  verdict: live,
   want: (desired) => desired.loopbackUp,
   is: ({ loopback }) => loopback?.up ?? false,
   show: (up) => (up ? "up" : "down"),

@@ -21,6 +21,7 @@ import {
   rewriteRoute,
   takeOverRoute,
 } from "./parts/route-writes";
+import { live } from "./parts/verdicts";
 
 const inputs = {
   destination: {
@@ -115,7 +116,6 @@ const inputs = {
 
 type RouteProperty<Value> = Property<DesiredRoute, ObservedRoute, Value>;
 
-const live = { idle: "live", single: "live", multi: "live" } as const;
 const none = "";
 const shown = (text: string) => (text === none ? "none" : text);
 
@@ -212,7 +212,7 @@ function keyText(values: Inputs, unknown?: ReadonlySet<string>): string | undefi
 /** Ours is what has our protocol, at its recorded key or, else, at the wanted one. */
 async function sight(target: Target, host: Host): Promise<Sighting<ObservedRoute>> {
   const { namespace, name, lease, recorded } = target;
-  if (namespace !== undefined && !(await host.namespaces.find(namespace))) return { namespaceMissing: true };
+  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: true };
   const [routes, links, bootId] = await Promise.all([
     host.routes.table(namespace),
     host.links.table(namespace),
@@ -242,7 +242,7 @@ async function sight(target: Target, host: Host): Promise<Sighting<ObservedRoute
 async function explainLoss({ recorded, namespace }: Target, host: Host): Promise<string | undefined> {
   const name = recorded?.interface;
   if (typeof name !== "string") return undefined;
-  if (namespace !== undefined && !(await host.namespaces.find(namespace))) return undefined;
+  if (!(await host.namespaces.exists(namespace))) return undefined;
   const link = (await host.links.table(namespace)).named(name);
   if (link === undefined) return `its interface ${name} is gone`;
   return link.up ? undefined : `its interface ${name} is down, which takes routes away`;

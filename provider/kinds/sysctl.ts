@@ -3,6 +3,7 @@ import type { Host } from "../host/host";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { sysctlRules } from "./parts/sysctl-checks";
+import { live } from "./parts/verdicts";
 
 interface Desired {
   /** Canonical. */
@@ -45,7 +46,7 @@ const inputs = {
 const value: Property<Desired, Observed, string> = {
   name: "value",
   inputs: ["value"],
-  verdict: { idle: "live", single: "live", multi: "live" },
+  verdict: live,
   want: (desired) => desired.value,
   is: (observed) => observed.value,
   show: (text) => JSON.stringify(text),
@@ -60,7 +61,7 @@ function foundValue({ recorded, made }: Target): string | undefined {
 /** It is this resource's from the first write on: before, it is the host's, whatever its value. */
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const { namespace, name } = target;
-  if (namespace !== undefined && !(await host.namespaces.find(namespace))) return { namespaceMissing: true };
+  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: true };
   if (foundValue(target) === undefined) return {};
   const [is, bootId] = await Promise.all([host.sysctls.find(namespace, name), host.bootId()]);
   return is === undefined ? {} : { object: { name, value: is, bootId } };
@@ -87,7 +88,7 @@ async function hostRules(
 ): Promise<Problem[]> {
   if (typeof name !== "string" || unknown.has("namespace")) return [];
   const place = namespace as string | undefined;
-  if (place !== undefined && !(await host.namespaces.find(place))) return [];
+  if (!(await host.namespaces.exists(place))) return [];
   if ((await host.sysctls.find(place, name)) !== undefined) return [];
   const { code, facts, remedy } = missingSysctl(place, name);
   return [{ property: "name", code, message: `${facts.message}. ${remedy}`, warning: true }];

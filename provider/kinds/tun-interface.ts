@@ -1,9 +1,7 @@
 import { constants } from "node:os";
-import { TuntapError } from "../errors";
+import type { TuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { addAlternativeName, describeLink } from "../host/links";
-import { freeName } from "../host/names";
-import { accepted, refusal, tunRefusal } from "../host/refusals";
+import { tunRefusal } from "../host/refusals";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { accountId, accountProblems, none } from "./parts/accounts";
 import { addressRules } from "./parts/address-checks";
@@ -26,7 +24,7 @@ import {
   presentBridge,
 } from "./parts/bridge-port";
 import { busyInputs, busyWarnings, onBusy } from "./parts/busy";
-import { nameTaken, rememberLink, sightLink, takeOverLink } from "./parts/link";
+import { linkKind, nameTaken, sightLink, takeOverLink, writeLongName, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -36,14 +34,7 @@ import {
   macRules,
   presentSettings,
 } from "./parts/link-settings";
-import {
-  adoptInput,
-  linkNameBytes,
-  linkNameProblem,
-  linkSpace,
-  nameInput,
-  namespaceInput,
-} from "./parts/names";
+import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import {
@@ -122,10 +113,7 @@ async function create(target: Target, desired: Desired, host: Host): Promise<voi
     lease,
   });
   if (result.errno !== 0) throw await creationError(result, target, host);
-  if (target.longName !== undefined && result.ifindex !== undefined) {
-    // Only a convenience for people: another link may have it already, and then this one goes without.
-    await host.batch.send(namespace, [addAlternativeName(result.ifindex, target.longName)]);
-  }
+  if (result.ifindex !== undefined) await writeLongName(target, result.ifindex, host);
 }
 
 async function creationError(
@@ -141,20 +129,8 @@ async function creationError(
 }
 
 async function takeOver(target: Target, observed: ObservedTun, host: Host): Promise<void> {
-  if (!observed.link.tun) {
-    throw new TuntapError("FOREIGN_LINK", {
-      message: `${describeLink(observed.link)} is no TUN or TAP interface, so it cannot be taken over`,
-      property: "name",
-      remedy: "Choose another `name`, or remove that link by hand.",
-    });
-  }
+  if (!observed.link.tun) throw wrongKind(observed.link, "TUN or TAP interface");
   await takeOverLink(target, observed, host);
-}
-
-async function remove(_target: Target, observed: ObservedTun, host: Host): Promise<void> {
-  const reply = await host.batch.deleteLink(observed.namespace, observed.ifindex);
-  if (accepted(reply, errno.ENODEV)) return;
-  throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
 }
 
 function rules(values: Inputs): Problem[] {
@@ -189,6 +165,7 @@ function warnings(values: Inputs): Problem[] {
 }
 
 export const tunInterface: Kind<Desired, ObservedTun> = {
+  ...linkKind,
   name: "TunInterface",
   description:
     "A TUN or TAP interface that exists until it is deleted or the host restarts, so that programs come and go on it. What is not declared is not managed.",
@@ -203,8 +180,6 @@ export const name = tap.name;`,
   outputs: {
     ifindex: { type: "integer", description: "Index of the interface in its namespace." },
   },
-  naming: { bytes: linkNameBytes, problem: linkNameProblem, space: linkSpace },
-  inside: (target) => target.namespace,
   rules,
   async hostRules(values, unknown, host) {
     const [accounts, bridge] = await Promise.all([
@@ -237,7 +212,6 @@ export const name = tap.name;`,
     };
   },
   sight,
-  describe: ({ link }) => describeLink(link),
   properties,
   async attachment(_target, observed, host) {
     if ((await consumers(observed, host)) === undefined) return "idle";
@@ -245,14 +219,12 @@ export const name = tap.name;`,
   },
   create,
   takeOver,
-  makeWay: (target, host) => freeName(host, target.namespace, target.name, target.lease),
   inUse: (_target, observed, host) => consumers(observed, host),
   async whereabouts(_target, { link, namespace }, host) {
     return { namespace, carrier: link.carrier, processes: await host.consumers(namespace, link.name) };
   },
   codes: { inUse: "LINK_BUSY", foreign: "FOREIGN_LINK" },
   onBusy,
-  remove,
   present: (observed, desired, declared, recorded) => ({
     name: observed.link.name,
     namespace: observed.namespace,
@@ -263,5 +235,4 @@ export const name = tap.name;`,
     ...presentPort(observed, desired),
     ifindex: observed.ifindex,
   }),
-  remember: rememberLink,
 };

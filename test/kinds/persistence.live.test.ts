@@ -18,15 +18,13 @@ import { lives } from "../harness/crash";
 import { keeperOf } from "../harness/keeper";
 import { Program } from "../harness/program";
 import { until } from "../harness/shell";
-import { base, kind, lab, program, useTunLab } from "./tun-lab";
+import { base, kind, lab, program, said, useTunLab } from "./tun-lab";
 
 useTunLab();
 
 const kept = () => ({ ...base(), multiQueue: true, persistence: "process" });
 const byFlag = () => ({ ...base(), multiQueue: true });
 const persistent = async () => (await lab.mustHave("dev0")).linkinfo?.info_data?.persist;
-const messages = (plan: { notices: { message: string }[] }) =>
-  plan.notices.map(({ message }) => message).join("\n");
 
 describe('persistence "process"', () => {
   test("a process keeps the interface, without the persist flag and with a carrier", async () => {
@@ -99,7 +97,7 @@ describe('persistence "process"', () => {
     process.kill(first, "SIGKILL");
     await until("the keeper is gone", () => !lives(first));
     const plan = await program.newRun().plan(kind, "dev0", kept());
-    expect(messages(plan)).toMatch(/persistence: not persistent .* on the host, process declared/);
+    expect(said(plan)).toMatch(/persistence: not persistent .* on the host, process declared/);
     expect((await program.declare(kind, "dev0", kept())).outputs.ifindex).toBe(outputs.ifindex);
     await consumer.end();
     expect((await program.declare(kind, "dev0", kept())).operation).toBe("same");
@@ -110,7 +108,7 @@ describe('persistence "process"', () => {
     await (await attached(lab, "dev0", { flags: ["multiQueue"], persist: true })).end();
     expect(await persistent()).toBe(true);
     const plan = await program.newRun().plan(kind, "dev0", kept());
-    expect(messages(plan)).toMatch(/persistence: runtime, and kept by a process too on the host, process/);
+    expect(said(plan)).toMatch(/persistence: runtime, and kept by a process too on the host, process/);
     await program.declare(kind, "dev0", kept());
     expect(await persistent()).toBe(false);
     await lab.mustHave("dev0");

@@ -3,13 +3,11 @@
 import { describe, expect, test } from "vitest";
 import { attached } from "../harness/attach";
 import { describeRows } from "./rows";
-import { base, kind, lab, program, useTunLab } from "./tun-lab";
+import { base, kind, lab, program, said, useTunLab } from "./tun-lab";
 
 useTunLab();
 
 const device = async () => (await lab.mustHave("dev0")).linkinfo?.info_data;
-const messages = (plan: { notices: { message: string }[] }) =>
-  plan.notices.map(({ message }) => message).join("\n");
 
 describe("multiQueue", () => {
   test("several processes attach, one by one", async () => {
@@ -96,7 +94,7 @@ describe.each([
     const changed = { ...base(), multiQueue, [input]: true };
     const plan = await program.plan(kind, "dev0", changed);
     expect(plan.replaces).toEqual([]);
-    expect(messages(plan)).toMatch(/cannot be changed while .* held by pid \d+ .*refused/);
+    expect(said(plan)).toMatch(/cannot be changed while .* held by pid \d+ .*refused/);
     await expect(program.declare(kind, "dev0", changed)).rejects.toMatchObject({
       code: "LINK_BUSY",
       property: input,

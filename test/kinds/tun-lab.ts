@@ -29,3 +29,8 @@ export const base = () => ({
   mtu: 1400,
   namespace: lab.name,
 });
+
+/** All that a plan tells, as one text. */
+export function said(plan: { notices: readonly { message: string }[] }): string {
+  return plan.notices.map(({ message }) => message).join("\n");
+}

@@ -15,6 +15,7 @@ import {
 } from "../../host/addresses";
 import { IFA_F } from "../../netlink/address";
 import type { Difference, InputSchema, Inputs, Property, Write } from "../kind";
+import { live } from "./verdicts";
 
 export const addressInputs = {
   address: {
@@ -155,7 +156,7 @@ export function addressProperty<D extends WithAddresses, O extends ObservedAddre
   return {
     name: "addresses",
     inputs: ["address", "netmask", "addresses", ...more],
-    verdict: { idle: "live", single: "live", multi: "live" },
+    verdict: live,
     want: (desired, recorded) => {
       if (desired.addresses) return texts(desired.addresses.all, desired);
       return desiredAddresses(recorded ?? {}) && [];

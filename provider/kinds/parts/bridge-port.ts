@@ -1,8 +1,9 @@
 import { TuntapError } from "../../errors";
 import type { Host } from "../../host/host";
-import { describeLink, type LinkTable, setLink } from "../../host/links";
+import { describeLink, type Link, type LinkTable, setLink } from "../../host/links";
 import type { InputSchema, Inputs, Problem, Property } from "../kind";
-import type { ObservedLink } from "./link";
+import { linksToCheck, type ObservedLink } from "./link";
+import { live } from "./verdicts";
 
 export const bridgeInput = {
   type: "string",
@@ -26,7 +27,7 @@ const noBridge = "";
 export const bridgeProperty: Property<WithBridge, ObservedLink, string> = {
   name: "bridge",
   inputs: ["bridge"],
-  verdict: { idle: "live", single: "live", multi: "live" },
+  verdict: live,
   // One that the program no longer declares is left, if the port is still in it; any other is somebody else's affair.
   want: (desired, recorded) => desired.bridge ?? (recorded?.bridge === undefined ? undefined : noBridge),
   is: (observed, desired, recorded) => {
@@ -64,32 +65,30 @@ export function bridgeIndex(links: LinkTable, name: string): number {
   const bridge = links.named(name);
   if (bridge?.kind === "bridge") return bridge.ifindex;
   throw bridge
-    ? new TuntapError("NOT_A_BRIDGE", { message: notABridge(links, name), property: "bridge" })
+    ? new TuntapError("NOT_A_BRIDGE", { message: notABridge(name, bridge), property: "bridge" })
     : new TuntapError("BRIDGE_MISSING", { message: `there is no bridge ${name}`, property: "bridge" });
 }
 
-function notABridge(links: LinkTable, name: string): string {
-  const other = links.named(name);
-  return `bridge ${JSON.stringify(name)} is ${other ? describeLink(other) : "no link"}, which is no bridge`;
+function notABridge(name: string, other: Link): string {
+  return `bridge ${JSON.stringify(name)} is ${describeLink(other)}, which is no bridge`;
 }
 
 /** What the host says of a declared bridge. One that does not exist yet may be made by this very program. */
 export async function bridgeProblems(
-  { bridge, namespace }: Inputs,
+  inputs: Inputs,
   unknown: ReadonlySet<string>,
   host: Host,
 ): Promise<Problem[]> {
-  if (typeof bridge !== "string" || unknown.has("namespace")) return [];
-  const place = namespace as string | undefined;
-  if (place !== undefined && (await host.namespaces.find(place)) === undefined) return [];
-  const links = await host.links.table(place);
+  const { bridge, namespace } = inputs;
+  const links = typeof bridge === "string" ? await linksToCheck(inputs, unknown, host) : undefined;
+  if (typeof bridge !== "string" || links === undefined) return [];
   const found = links.named(bridge);
   if (found?.kind === "bridge") return [];
   if (found) {
-    const message = `${notABridge(links, bridge)}; give the name of a bridge`;
+    const message = `${notABridge(bridge, found)}; give the name of a bridge`;
     return [{ property: "bridge", code: "NOT_A_BRIDGE", message }];
   }
-  const message = `bridge ${JSON.stringify(bridge)} does not exist${place === undefined ? "" : ` in namespace ${JSON.stringify(place)}`}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
+  const message = `bridge ${JSON.stringify(bridge)} does not exist${namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
   return [{ property: "bridge", code: "BRIDGE_MISSING", message, warning: true }];
 }
 

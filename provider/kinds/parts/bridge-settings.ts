@@ -4,6 +4,7 @@ import { setLink } from "../../host/links";
 import type { BridgeData } from "../../netlink/bridge";
 import type { InputSchema, Inputs, Problem, Property, Write } from "../kind";
 import type { ObservedLink } from "./link";
+import { live } from "./verdicts";
 
 const { errno } = constants;
 
@@ -163,8 +164,6 @@ const seconds: Form = {
 };
 
 type Row = Property<DesiredBridgeSettings, ObservedLink, boolean | number | undefined>;
-
-const live = { idle: "live", single: "live", multi: "live" } as const;
 
 function row(name: Name, attribute: Attribute, { read, write, show }: Form, more: Partial<Row> = {}): Row {
   return {

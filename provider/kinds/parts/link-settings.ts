@@ -3,6 +3,7 @@ import { type Link, setLink, setLinkFlag, setLinkUp } from "../../host/links";
 import { IFF, type LinkAttributes } from "../../netlink/link";
 import type { InputSchema, Inputs, Problem, Property } from "../kind";
 import type { ObservedLink } from "./link";
+import { live } from "./verdicts";
 
 /** IFALIASZ - 1 (linux/if.h). */
 const aliasBytes = 255;
@@ -149,8 +150,6 @@ export function macRules({ macAddress, mode }: Inputs): Problem[] {
 }
 
 type Row<T> = Property<DesiredSettings, ObservedLink, T>;
-
-const live = { idle: "live", single: "live", multi: "live" } as const;
 
 /** A row whose input is named like the property of the link, written as one attribute. */
 function attribute<Name extends "macAddress" | "mtu" | "txQueueLength" | "alias">(

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { isTuntapError, TuntapError } from "../../errors";
 import type { Address } from "../../host/addresses";
 import type { Host } from "../../host/host";
@@ -9,9 +10,11 @@ import {
   type LinkTable,
   removeAlternativeName,
 } from "../../host/links";
+import { freeName } from "../../host/names";
 import { accepted, refusal } from "../../host/refusals";
 import type { Scene } from "../../host/scenes";
-import type { Sighting, Target } from "../kind";
+import type { Inputs, Sighting, Target } from "../kind";
+import { linkNameBytes, linkNameProblem, linkSpace } from "./names";
 
 /** What kinds that are links observe of one. */
 export interface ObservedLink {
@@ -57,7 +60,7 @@ export async function sightLink(target: Target, host: Host, kind: string): Promi
 /** undefined where the namespace does not exist. */
 async function sceneOf(
   namespace: string | undefined,
-  { glance }: Target,
+  { glance }: Pick<Target, "glance">,
   host: Host,
 ): Promise<Scene | undefined> {
   try {
@@ -112,13 +115,58 @@ function observe(link: Link, scene: Scene): ObservedLink {
   };
 }
 
-/** Facts that recognise a link when its lease is lost. */
-export function rememberLink({ bootId, namespaceInode }: ObservedLink): Record<string, unknown> {
-  return { __bootId: bootId, __namespaceInode: namespaceInode };
+/** The members of a kind that all kinds of links have alike. */
+export const linkKind = {
+  naming: { bytes: linkNameBytes, problem: linkNameProblem, space: linkSpace },
+  inside: (target: Target) => target.namespace,
+  describe: ({ link }: ObservedLink) => describeLink(link),
+  makeWay: (target: Target, host: Host) => freeName(host, target.namespace, target.name, target.lease),
+  async remove(_target: Target, { namespace, ifindex }: ObservedLink, host: Host): Promise<void> {
+    const reply = await host.batch.deleteLink(namespace, ifindex);
+    if (accepted(reply, constants.errno.ENODEV)) return;
+    throw refusal(reply, { message: "it could not be deleted", operation: "RTM_DELLINK" });
+  },
+  /** Facts that recognise a link when its lease is lost. */
+  remember: ({ bootId, namespaceInode }: ObservedLink): Record<string, unknown> => ({
+    __bootId: bootId,
+    __namespaceInode: namespaceInode,
+  }),
+};
+
+/** The links among which a declared one is looked for in a check; undefined where that is not known or not there yet. */
+export async function linksToCheck(
+  { namespace }: Inputs,
+  unknown: ReadonlySet<string>,
+  host: Host,
+): Promise<LinkTable | undefined> {
+  if (unknown.has("namespace")) return undefined;
+  return (await sceneOf(namespace as string | undefined, { glance: true }, host))?.links;
+}
+
+/** The long logical name as an alternative name: a convenience for people, so where another link has it, nothing. */
+export async function writeLongName(
+  { namespace, longName }: Target,
+  ifindex: number,
+  host: Host,
+): Promise<void> {
+  if (longName !== undefined) await host.batch.send(namespace, [addAlternativeName(ifindex, longName)]);
+}
+
+/** The error of a link that is of another kind than the resource. */
+export function wrongKind(link: Link, wanted: string): TuntapError {
+  return new TuntapError("FOREIGN_LINK", {
+    message: `${describeLink(link)} is no ${wanted}, so it cannot be taken over`,
+    property: "name",
+    remedy: "Choose another `name`, or remove that link by hand.",
+  });
 }
 
 /** Puts the lease on a link that has it not, and any other lease away. */
-export async function takeOverLink(target: Target, observed: ObservedLink, host: Host): Promise<void> {
+export async function takeOverLink(
+  target: Target,
+  observed: Pick<ObservedLink, "link" | "namespace" | "ifindex">,
+  host: Host,
+): Promise<void> {
   const replies = await host.batch.send(observed.namespace, [
     ...observed.link.leases.map((lease) => removeAlternativeName(observed.ifindex, lease)),
     addAlternativeName(observed.ifindex, target.lease),

@@ -7,14 +7,13 @@ import { freeName, renameLink } from "../../host/names";
 import { accepted, refusal } from "../../host/refusals";
 import type { Property, Target } from "../kind";
 import { nameTaken, type ObservedLink } from "./link";
+import { live } from "./verdicts";
 
 interface Placed {
   name: string | undefined;
   /** undefined: the host's. */
   namespace: string | undefined;
 }
-
-const live = { idle: "live", single: "live", multi: "live" } as const;
 
 /** Stands for the host's namespace, whose name is undefined: not declared means that one, not any. */
 const hostNamespace = "";

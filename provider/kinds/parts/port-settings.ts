@@ -2,6 +2,7 @@ import { setLink } from "../../host/links";
 import type { BridgePortData } from "../../netlink/bridge";
 import type { FieldSchema, InputSchema, Inputs, Problem, Property } from "../kind";
 import type { ObservedLink } from "./link";
+import { live } from "./verdicts";
 
 /** Of a bridge's port, as `ip link set … type bridge_slave` has them (IFLA_BRPORT_* of linux/if_link.h). */
 const settings = {
@@ -121,7 +122,7 @@ export const portSettings = (Object.keys(settings) as Name[]).map(
     name: `port.${name}`,
     inputs: [`port.${name}`],
     endsWith: "bridge",
-    verdict: { idle: "live", single: "live", multi: "live" },
+    verdict: live,
     // What the program no longer declares is taken back, if it is still what was written.
     want: ({ port }, recorded) =>
       port?.[name] ?? (recordedValue(recorded, name) === undefined ? undefined : kernelDefaults[name]),

@@ -3,9 +3,8 @@ import { canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses
 import type { Host } from "../../host/host";
 import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
-
-/** RFC 8200 §5: for IPv6 the kernel takes no less. */
-const ipv6MinimumMtu = 1280;
+import { ipv6MinimumMtu } from "./address-checks";
+import { linksToCheck } from "./link";
 
 /**
  * Canonical text of a valid destination: `default`, `::/0`, `192.0.2.0/24`.
@@ -136,15 +135,14 @@ function ipv6Rules({ destination, gateway, source, scope, metric, mtu }: Inputs)
 
 /** What the host says of a declared interface. One that does not exist yet may be made by this very program. */
 export async function interfaceProblems(
-  { interface: name, namespace }: Inputs,
+  inputs: Inputs,
   unknown: ReadonlySet<string>,
   host: Host,
 ): Promise<Problem[]> {
-  if (typeof name !== "string" || unknown.has("namespace")) return [];
-  const place = namespace as string | undefined;
-  if (place !== undefined && (await host.namespaces.find(place)) === undefined) return [];
-  if ((await host.links.table(place)).named(name)) return [];
-  const where = place === undefined ? "" : ` in namespace ${JSON.stringify(place)}`;
+  const { interface: name, namespace } = inputs;
+  const links = typeof name === "string" ? await linksToCheck(inputs, unknown, host) : undefined;
+  if (typeof name !== "string" || links === undefined || links.named(name)) return [];
+  const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
   const message = `interface ${JSON.stringify(name)} does not exist${where}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
   return [{ property: "interface", message, warning: true }];
 }

@@ -7,6 +7,7 @@ import type { TunChange } from "../../host/tuns";
 import type { Difference, InputSchema, Inputs, Problem, Property } from "../kind";
 import { accountInput, none } from "./accounts";
 import type { ObservedLink } from "./link";
+import { replace } from "./verdicts";
 
 const { errno } = constants;
 
@@ -113,7 +114,6 @@ export function persistenceOf(
 
 type Row<T> = Property<DesiredTun, ObservedTun, T>;
 
-const replace = { idle: "replace", single: "replace", multi: "replace" } as const;
 // A single-queue device admits nobody beside its holder; with several queues one more is opened for a moment.
 const byAttaching = { idle: "live", single: "blocked", multi: "live" } as const;
 
