@@ -107,12 +107,15 @@ function noting(kernel: Kernel, note: () => void): Kernel {
         note();
       }
     };
+  // Some take addresses away, or give them.
+  const writeSysctl = write(kernel.sysctl);
   return {
     dump: (...args) => kernel.dump(...args),
     listNamespaces: () => kernel.listNamespaces(),
     namespaceProcesses: (...args) => kernel.namespaceProcesses(...args),
     holders: (...args) => kernel.holders(...args),
-    sysctl: (...args) => kernel.sysctl(...args),
+    sysctl: (namespace, name, value) =>
+      value === undefined ? kernel.sysctl(namespace, name) : writeSysctl(namespace, name, value),
     account: (...args) => kernel.account(...args),
     request: write(kernel.request),
     tun: write(kernel.tun),

@@ -53,6 +53,18 @@ test("but see what was written from here, and after a while what others wrote", 
   expect(await mtu()).toBe(1400);
 });
 
+test("and what a sysctl that was written from here did to addresses", async () => {
+  const { host } = counting();
+  await lab.ip("addr", "add", "2001:db8::1/64", "dev", "tap3", "nodad");
+  const addresses = async () => {
+    const { links, addresses } = await host.scenes.lately(lab.name);
+    return (addresses.get(links.named("tap3")!.ifindex) ?? []).map(({ cidr }) => cidr);
+  };
+  expect(await addresses()).toContain("2001:db8::1/64");
+  await host.sysctls.write(lab.name, "net.ipv6.conf.tap3.disable_ipv6", "1");
+  expect(await addresses()).toEqual([]);
+});
+
 test("who writes sees what is there after the question, together with others who ask meanwhile", async () => {
   const { host, count } = counting();
   await host.scenes.now(lab.name);
