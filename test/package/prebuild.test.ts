@@ -43,7 +43,7 @@ test("without a package index there is no package, and a reason", () => {
 
 test("without Python there is no package, and a reason", () => {
   const bin = join(folder, "bin");
-  const tools = ["node", "npm", "sh", "env", "make", "g++", "find", "id"];
+  const tools = ["node", "npm", "sh", "env", "make", "g++", "find", "id", "chown", "getent", "cut"];
   spawnSync("mkdir", [bin]);
   for (const tool of tools) {
     const path = spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim();
