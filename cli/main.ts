@@ -37,5 +37,23 @@ function ownVersion(): string {
   return (readPackageFile("package.json") as { version: string } | undefined)?.version ?? "unknown";
 }
 
+/**
+ * Work that was begun goes on when nobody reads about it any more (`tuntap up | head -1`). Unhandled, such an error
+ * would be reported by the engine's SDK on the very stream that gave it, without an end.
+ */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", ({ code }: NodeJS.ErrnoException) => {
+      // A full disk, say: what should have been written is lost.
+      if (code !== "EPIPE") lost = true;
+    });
+  }
+}
+
+let lost = false;
+
+outliveReaders();
 // What the program left open (servers, timers) must not keep the command alive.
-main().then((code) => process.stdout.write("", () => process.exit(code)));
+main().then((code) =>
+  process.stdout.write("", () => process.exit(lost && code === exitCode.done ? exitCode.failed : code)),
+);
