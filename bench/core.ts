@@ -33,10 +33,12 @@ async function checked(reconciler: Reconciler, wanted: Wanted, isNew: boolean): 
 }
 
 async function create(reconciler: Reconciler): Promise<State> {
-  const made = names.map(async (name, number) => {
-    const wanted = await checked(reconciler, wantedOf(name, number), true);
-    return [name, (await reconciler.create(kind, wanted)).outputs] as const;
-  });
+  const asked = names.map((name, number) => checked(reconciler, wantedOf(name, number), true));
+  const wanted = await Promise.all(asked);
+  began = performance.now();
+  const made = names.map(
+    async (name, number) => [name, (await reconciler.create(kind, wanted[number]!)).outputs] as const,
+  );
   return Object.fromEntries(await Promise.all(made));
 }
 

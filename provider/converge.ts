@@ -33,7 +33,7 @@ export async function converge(goal: Goal): Promise<unknown> {
     let made = false;
     try {
       made = await ensure(goal, await waitWhileBlocked(goal, await kind.sight(target, host)));
-      return await synchronise(goal);
+      return await synchronise(goal, made ? kind.asMade?.(target, goal.desired) : undefined);
     } catch (error) {
       if (made) await undo(goal, error);
       // What was there already may end between two looks, with its last holder: then it is made anew.
@@ -116,10 +116,14 @@ async function remakeIfNeeded(goal: Goal, object: unknown): Promise<boolean> {
   return create(goal, true);
 }
 
-/** Writes differences until none is left, reading back after every write. */
-async function synchronise(goal: Goal): Promise<unknown> {
+/**
+ * Writes differences until none is left, reading back after every write.
+ * @param known what it is like for certain; not enough to end with.
+ */
+async function synchronise(goal: Goal, known: unknown): Promise<unknown> {
   const { kind, host, target, desired } = goal;
   const writes = new Map<string, number>();
+  if (known !== undefined) await writeAll(goal, differences(kind, target, desired, known), writes);
   for (let looks = 1; ; looks++) {
     const { object } = await kind.sight(target, host);
     if (object === undefined) {
@@ -135,13 +139,21 @@ async function synchronise(goal: Goal): Promise<unknown> {
       await kind.rewrite(target, object, desired, host);
       continue;
     }
-    // One at a time: each of these may change what the others must know, such as the name.
-    const single = left.find(({ property }) => property.apply);
-    const batch = single ? [single] : left;
-    for (const difference of batch) countWrite(writes, difference, goal);
-    if (!single) await send(goal, left);
-    else if (!(await applied(goal, single))) writes.delete(single.property.name);
+    await writeAll(goal, left, writes);
   }
+}
+
+/** Writes what differs: all in one batch, or the first that cannot be written so. */
+async function writeAll(
+  goal: Goal,
+  found: readonly AnyDifference[],
+  writes: Map<string, number>,
+): Promise<void> {
+  // One at a time: each of these may change what the others must know, such as the name.
+  const single = found.find(({ property }) => property.apply);
+  for (const difference of single ? [single] : found) countWrite(writes, difference, goal);
+  if (!single) await send(goal, found);
+  else if (!(await applied(goal, single))) writes.delete(single.property.name);
 }
 
 /** Writes one property; false where a process blocked it, and there was a wait for that process. */

@@ -13,6 +13,7 @@ export function inputOf(path: string): string {
 
 /** The value at a path of `Property.inputs`; undefined where there is none. */
 export function valueAt(inputs: Inputs, path: string): unknown {
+  if (!path.includes(".")) return inputs[path];
   return path.split(".").reduce<unknown>((value, key) => (value as Inputs | undefined)?.[key], inputs);
 }
 
@@ -52,12 +53,14 @@ export function differences(
 
 /** What is as it is wanted, and must be written all the same. */
 export function unset(kind: Kind, target: Target, desired: unknown, observed: unknown): AnyDifference[] {
-  return (kind.properties as readonly AnyProperty[]).flatMap((property) => {
-    if (!property.unset?.(desired, target.recorded)) return [];
+  const found: AnyDifference[] = [];
+  for (const property of kind.properties as readonly AnyProperty[]) {
+    if (property.unset === undefined || !property.unset(desired, target.recorded)) continue;
     const want = property.want(desired, target.recorded);
     const is = property.is(observed, desired, target.recorded);
-    return equal(want, is) ? [{ property, want, is, desired, observed, target }] : [];
-  });
+    if (equal(want, is)) found.push({ property, want, is, desired, observed, target });
+  }
+  return found;
 }
 
 export interface Judged {

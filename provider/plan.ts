@@ -99,13 +99,18 @@ export class Planner {
     result: DiffResult,
     note: (severity: Notice["severity"], message: string) => void,
   ): void {
+    const compared = covered(kind);
     for (const name in kind.inputs) {
-      if (unknown.has(name) || covered(kind).has(name) || equal(inputs[name], recorded[name])) continue;
+      if (compared.has(name) || unknown.has(name) || equal(inputs[name], recorded[name])) continue;
       result.changes = true;
       if (kind.inputs[name]?.change === "replace") result.replaces.push(name);
     }
     if (!equal(identity, recorded.__tuntap)) result.changes = true;
-    for (const path of (recorded.__declared ?? []).flatMap((name) => declaredPaths(kind, name, recorded))) {
+    // What is declared as a whole, and no object, is declared still.
+    const perhaps = (recorded.__declared ?? []).filter(
+      (name) => inputs[name] === undefined || kind.inputs[name]?.properties !== undefined,
+    );
+    for (const path of perhaps.flatMap((name) => declaredPaths(kind, name, recorded))) {
       if (valueAt(inputs, path) !== undefined || unknown.has(inputOf(path))) continue;
       const property = kind.properties.find((row) => row.inputs.includes(path));
       // Said in other words: a netmask that moved into the address.

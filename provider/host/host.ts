@@ -32,7 +32,7 @@ export class Host {
   private readonly kernel: Kernel;
 
   constructor(given: Kernel) {
-    const kernel = noting(given, () => this.scenes.noteWrite());
+    const kernel = noting(given, (write) => this.scenes.whileWriting(write));
     this.kernel = kernel;
     this.links = new Links(kernel);
     this.addresses = new Addresses(kernel);
@@ -95,18 +95,12 @@ export function eachProcess<Process extends { pid: number }>(found: readonly Pro
   return [...new Map(found.map((process) => [process.pid, process])).values()];
 }
 
-/** The kernel, with a word before and after each call that may change something. */
-function noting(kernel: Kernel, note: () => void): Kernel {
+/** The kernel, with each call that may change something wrapped. */
+function noting(kernel: Kernel, note: <T>(write: () => Promise<T>) => Promise<T>): Kernel {
   const write =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
-    async (...args: Args): Promise<Result> => {
-      note();
-      try {
-        return await call.apply(kernel, args);
-      } finally {
-        note();
-      }
-    };
+    (...args: Args): Promise<Result> =>
+      note(() => call.apply(kernel, args));
   // Some take addresses away, or give them.
   const writeSysctl = write(kernel.sysctl);
   return {

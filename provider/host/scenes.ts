@@ -26,17 +26,19 @@ interface Sources {
  * The engine asks for one resource after the other, many hundred times in a run, and to look at a namespace costs as
  * much as it has links and addresses, about 10 µs each: without more ado the square. So who writes waits for company
  * while the share of each is more than half a millisecond, and a plan takes what was seen a moment ago, so that
- * looking is at most a tenth of the work.
+ * looking is at most a tenth of the work. Whoever is written for meanwhile will ask too.
  */
 const objectsPerAsker = 50;
-const gathering = { quiet: 5, limit: 100 };
+const gathering = { quiet: 5, limit: 250 };
 const freshMillisecondsPerObject = 0.1;
 const longestFreshMilliseconds = 250;
 
 export class Scenes {
   private readonly looking: KeyedCollectors<NamespaceName, "plan" | "work", Scene>;
   private readonly latest = new Map<NamespaceName, { scene: Scene; began: number; writes: number }>();
+  /** Begun and ended ones. */
   private writes = 0;
+  private writing = 0;
 
   constructor(host: Sources) {
     this.looking = new KeyedCollectors(
@@ -56,7 +58,9 @@ export class Scenes {
       (namespace) => ({
         ...gathering,
         enough: (askers) =>
-          askers.length * objectsPerAsker >= this.sizeOf(namespace) || askers.includes("plan"),
+          askers.includes("plan") ||
+          (this.writing === 0 && askers.length * objectsPerAsker >= this.sizeOf(namespace)),
+        expected: () => this.writing > 0,
       }),
     );
   }
@@ -77,9 +81,16 @@ export class Scenes {
     return this.looking.add(namespace, "plan");
   }
 
-  /** Something is being written, or was written just now, in whatever namespace. */
-  noteWrite(): void {
+  /** Does what may write something, in whatever namespace: what was seen before says nothing about afterwards. */
+  async whileWriting<T>(write: () => Promise<T>): Promise<T> {
     this.writes++;
+    this.writing++;
+    try {
+      return await write();
+    } finally {
+      this.writes++;
+      this.writing--;
+    }
   }
 
   private sizeOf(namespace: NamespaceName): number {

@@ -6,6 +6,13 @@ export interface Gathering<Item> {
   quiet: number;
   /** Milliseconds that the first call waits at most. */
   limit: number;
+  /** Whether more calls are under way for certain, so that it is worth to wait also when none came for a while. */
+  expected?(): boolean;
+  /**
+   * How many calls are one run at most. So many wait for nothing, and a second run may begin before the first has
+   * ended: callers of the one go on while the other works.
+   */
+  most?: number;
 }
 
 const atOnce: Gathering<unknown> = { enough: () => true, quiet: 0, limit: 0 };
@@ -16,7 +23,8 @@ const atOnce: Gathering<unknown> = { enough: () => true, quiet: 0, limit: 0 };
  */
 export class Collector<Item, Result> {
   private waiting: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = [];
-  private running = false;
+  private running = 0;
+  private gathers = false;
 
   /**
    * @param run works on all items of a moment and gives one result for each, in order.
@@ -35,8 +43,12 @@ export class Collector<Item, Result> {
   }
 
   private schedule(): void {
-    if (this.running || this.waiting.length === 0) return;
-    this.running = true;
+    if (this.waiting.length >= (this.gathering.most ?? Number.POSITIVE_INFINITY) && this.running < 2) {
+      void this.flush();
+      return;
+    }
+    if (this.gathers || this.running > 0 || this.waiting.length === 0) return;
+    this.gathers = true;
     const end = performance.now() + this.gathering.limit;
     setImmediate(() => this.gather(end));
   }
@@ -47,30 +59,40 @@ export class Collector<Item, Result> {
     const { quiet } = this.gathering;
     const left = end - performance.now();
     if (left <= 0 || this.gathering.enough(this.waiting.map(({ item }) => item))) {
-      void this.flush();
+      this.stopGathering();
       return;
     }
     // After the timer one more turn, in which is read what has come in meanwhile.
     setTimeout(
       () =>
         setImmediate(() => {
-          if (this.waiting.length > count) this.gather(end);
-          else void this.flush();
+          if (this.waiting.length > count || this.gathering.expected?.()) {
+            this.gather(end);
+            return;
+          }
+          this.stopGathering();
         }),
       Math.min(quiet, left),
     );
   }
 
+  private stopGathering(): void {
+    this.gathers = false;
+    // What gathered may have gone with full runs; the rest goes when one of them ends.
+    if (this.running === 0) void this.flush();
+  }
+
   private async flush(): Promise<void> {
     const batch = this.waiting;
-    this.waiting = [];
+    this.waiting = batch.splice(this.gathering.most ?? batch.length);
+    this.running++;
     try {
       const results = await this.run(batch.map((entry) => entry.item));
       for (const [index, entry] of batch.entries()) entry.resolve(results[index] as Result);
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     } finally {
-      this.running = false;
+      this.running--;
       this.schedule();
     }
   }

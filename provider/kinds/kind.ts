@@ -236,6 +236,12 @@ export interface Kind<Desired = any, Observed = any> {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most kinds give nothing back
   create(target: Target, desired: Desired, host: Host): Promise<Inputs | void>;
+  /**
+   * What the kernel makes of it each time, right after `create`: spares a look before the first writes. Where that is
+   * wrong, the look after them finds it.
+   * @returns undefined where it depends on more than that.
+   */
+  asMade?(target: Target, desired: Desired): Observed | undefined;
   /** Writes all that differs, where an object can be written as a whole only; instead of what its properties say. */
   rewrite?(target: Target, observed: Observed, desired: Desired, host: Host): Promise<void>;
   /** Puts the lease on an object that has it not, and any other lease away. */

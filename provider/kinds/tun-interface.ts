@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import type { TuntapError } from "../errors";
 import type { Host } from "../host/host";
+import { type Link, LinkTable } from "../host/links";
 import { tunRefusal } from "../host/refusals";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { accountId, accountProblems, none } from "./parts/accounts";
@@ -97,7 +98,7 @@ async function sight(target: Target, host: Host): Promise<Sighting<ObservedTun>>
   return sighting;
 }
 
-async function create(target: Target, desired: Desired, host: Host): Promise<void> {
+async function create(target: Target, desired: Desired, host: Host): Promise<Inputs> {
   const { namespace, name, lease } = target;
   // Before anything is made.
   if (desired.bridge !== undefined) bridgeIndex(await host.links.table(namespace), desired.bridge);
@@ -113,7 +114,59 @@ async function create(target: Target, desired: Desired, host: Host): Promise<voi
     lease,
   });
   if (result.errno !== 0) throw await creationError(result, target, host);
-  if (result.ifindex !== undefined) await writeLongName(target, result.ifindex, host);
+  const { ifindex } = result;
+  if (ifindex !== undefined) await writeLongName(target, ifindex, host);
+  return { ifindex };
+}
+
+/** A new device is down, without addresses, with the driver's defaults (drivers/net/tun.c). */
+function asMade({ name, namespace, lease, made }: Target, desired: Desired): ObservedTun | undefined {
+  const ifindex = made?.ifindex as number | undefined;
+  // A bridge is known by its ifindex, so that takes a look; and a keeper attaches to what it has seen.
+  if (ifindex === undefined || desired.bridge !== undefined || desired.persistence === "process")
+    return undefined;
+  const mode = desired.mode ?? "tap";
+  const tap = mode === "tap";
+  const id = (value: number | undefined) => (value === none ? undefined : value);
+  const link: Link = {
+    ifindex,
+    name,
+    alternativeNames: [lease],
+    leases: [lease],
+    kind: "tun",
+    up: false,
+    broadcast: tap,
+    carrier: false,
+    promiscuous: false,
+    allMulticast: false,
+    multicast: true,
+    arp: tap,
+    mtu: 1500,
+    txQueueLength: tap ? 1000 : 500,
+    master: 0,
+    group: 0,
+    tun: {
+      mode,
+      owner: id(desired.owner),
+      group: id(desired.group),
+      persistent: true,
+      multiQueue: desired.multiQueue ?? false,
+      packetInformation: desired.packetInformation ?? false,
+      vnetHeader: desired.vnetHeader ?? false,
+      detachedQueues: 0,
+    },
+  };
+  return {
+    link,
+    namespace,
+    ifindex,
+    hasBroadcast: tap,
+    addresses: [],
+    neighbours: new LinkTable([link]),
+    bootId: "",
+    namespaceInode: 0,
+    persistence: "runtime",
+  };
 }
 
 async function creationError(
@@ -218,6 +271,7 @@ export const name = tap.name;`,
     return observed.link.tun?.multiQueue ? "multi" : "single";
   },
   create,
+  asMade,
   takeOver,
   inUse: (_target, observed, host) => consumers(observed, host),
   async whereabouts(_target, { link, namespace }, host) {

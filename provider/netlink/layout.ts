@@ -54,7 +54,8 @@ export function layoutProblem(
   of: Layout,
   values: object,
 ): { field: string; value: unknown; limit: string } | undefined {
-  for (const [name, value] of Object.entries(values)) {
+  for (const name in values) {
+    const value = (values as Record<string, unknown>)[name];
     const field = of.fields.find((candidate) => candidate.name === name);
     if (!field)
       return { field: name, value, limit: `one of the fields ${of.fields.map((f) => f.name).join(", ")}` };

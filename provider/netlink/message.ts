@@ -81,12 +81,14 @@ export interface Message<H, A> {
 }
 
 /** Cuts a receive buffer into its messages, each with its header and without padding, as views without a copy. */
-export function* splitMessages(bytes: Buffer): Generator<Buffer> {
+export function splitMessages(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = messageEnd(bytes, at);
-    yield bytes.subarray(at, end);
+    messages.push(bytes.subarray(at, end));
     at += aligned(end - at);
   }
+  return messages;
 }
 
 /** The offset after the message that begins at `at`; throws if there is no whole message. */

@@ -95,12 +95,63 @@ describe("calls that arrive together", () => {
       expect(batches[0]).toBeLessThan(20);
     });
 
+    test("gather on while more are expected, though none come", async () => {
+      let expected = true;
+      setTimeout(() => {
+        expected = false;
+      }, 150);
+      const gathering = { enough: never, quiet: 1, limit: 60_000, expected: () => expected };
+      expect(await gathered(gathering, 4, 30)).toEqual([4]);
+    });
+
     test("do not wait where they are enough", async () => {
       const began = performance.now();
       const enough = ({ length }: readonly number[]) => length >= 5;
       expect(await gathered({ enough, quiet: 5000, limit: 5000 }, 5, 0)).toEqual([5]);
       expect(performance.now() - began).toBeLessThan(1000);
     });
+  });
+});
+
+describe("more calls than one run takes", () => {
+  const atOnce = { enough: () => true, quiet: 0, limit: 0 };
+
+  test("go in several, of which two work at once, and none is lost or out of order", async () => {
+    const batches: number[][] = [];
+    let running = 0;
+    let together = 0;
+    const collector = new Collector<number, number>(
+      async (items) => {
+        batches.push(items);
+        together = Math.max(together, ++running);
+        await sleep(5);
+        running--;
+        return items.map((item) => item * 10);
+      },
+      { ...atOnce, most: 4 },
+    );
+    const calls = Array.from({ length: 18 }, (_, item) => item);
+    expect(await Promise.all(calls.map((item) => collector.add(item)))).toEqual(
+      calls.map((item) => item * 10),
+    );
+    expect(batches.map(({ length }) => length)).toEqual([4, 4, 4, 4, 2]);
+    expect(batches.flat()).toEqual(calls);
+    expect(together).toBe(2);
+  });
+
+  test("the first go on before the last are done", async () => {
+    const gate = deferred<void>();
+    const collector = new Collector<number, number>(
+      async (items) => {
+        if (items.includes(5)) await gate.promise;
+        return items;
+      },
+      { ...atOnce, most: 2 },
+    );
+    const calls = [0, 1, 2, 3, 4, 5].map((item) => collector.add(item));
+    expect(await calls[0]).toBe(0);
+    gate.settle();
+    expect(await Promise.all(calls)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
 

@@ -276,6 +276,16 @@ describe("errors from the kernel", () => {
   });
 });
 
+test("a new one is looked at before it is made and after all is written, not between", async () => {
+  const calls = { dump: 0, tun: 0, request: 0 };
+  const counted = new Program("instance", "dev", "test", [], calls);
+  const inputs = { owner: 65534, address: "192.0.2.1/24", mtu: 9000, namespace: lab.name };
+  // Once more in the check; each look is two dumps.
+  await counted.declare("TunInterface", "once", inputs);
+  expect(calls).toMatchObject({ dump: 6, tun: 1, request: 1 });
+  await counted.remove("once");
+});
+
 test("many at once share their system calls, and leave nothing", async () => {
   const calls = { request: 0, dump: 0, tun: 0 };
   const counted = new Program("instance", "dev", "test", [], calls);

@@ -133,8 +133,12 @@ function managed(
   desired: WithAddresses,
   recorded: Inputs | undefined,
 ): Address[] {
-  const declared = [...(desired.addresses?.all ?? []), ...(desiredAddresses(recorded ?? {})?.all ?? [])];
-  const ours = new Set(declared.map(addressText));
+  const now = (desired.addresses?.all ?? []).map(addressText);
+  // Mostly all that is there is declared, and what was declared before need not be read.
+  if (observed.addresses.every((address) => now.includes(addressText(address))))
+    return [...observed.addresses];
+  const before = (desiredAddresses(recorded ?? {})?.all ?? []).map(addressText);
+  const ours = new Set([...now, ...before]);
   const exclusive = desired.addresses?.exclusive ?? false;
   return observed.addresses.filter(
     (address) => ours.has(addressText(address)) || (exclusive && !address.kernelMade),
