@@ -101,7 +101,10 @@ export class Planner {
   ): void {
     const compared = covered(kind);
     for (const name in kind.inputs) {
-      if (compared.has(name) || unknown.has(name) || equal(inputs[name], recorded[name])) continue;
+      if (compared.has(name) || unknown.has(name)) continue;
+      // What was never declared may still be an output.
+      const before = recorded.__declared?.includes(name) ? recorded[name] : undefined;
+      if (equal(inputs[name], before)) continue;
       result.changes = true;
       if (kind.inputs[name]?.change === "replace") result.replaces.push(name);
     }

@@ -213,6 +213,8 @@ export class Reconciler {
 
 /** Outputs that would tell a secret input by another name are left out. */
 function hideDerived(kind: Kind, outputs: Outputs, declared: Inputs, identity: Identity): void {
+  for (const name in kind.outputs)
+    if (kind.outputs[name]?.from?.some((input) => identity.secrets?.includes(input))) delete outputs[name];
   for (const property of kind.properties) {
     if (
       property.inputs.length < 2 ||

@@ -10,6 +10,9 @@ need ifconfig net-tools
 need ping iputils-ping
 need openvpn openvpn
 need qemu-system-x86_64 qemu-system-x86
+# The schema of domains, and what checks against it.
+need virt-xml-validate libvirt-clients
+need xmllint libxml2-utils
 need strace strace
 need sudo sudo
 need clang-format clang-format

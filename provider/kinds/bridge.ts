@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { constants } from "node:os";
 import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
@@ -40,6 +39,7 @@ import {
   linkSettingInputs,
   linkUp,
   presentSettings,
+  stableMac,
 } from "./parts/link-settings";
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty } from "./parts/placement";
@@ -85,13 +85,6 @@ const inputs = {
 /** The hidden output that keeps the MAC address where none is declared. */
 const pinnedMac = "__pinnedMac";
 
-/** Locally administered and unicast, from the lease alone. */
-function macOf(lease: string): string {
-  const bytes = createHash("sha256").update(lease).digest().subarray(0, 6);
-  bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
-}
-
 function pinned(recorded: Inputs | undefined): string | undefined {
   return recorded?.[pinnedMac] as string | undefined;
 }
@@ -129,7 +122,7 @@ const properties = [
 async function create(target: Target, desired: Desired, host: Host): Promise<void> {
   const { namespace, name, lease } = target;
   const interim = interimName(lease);
-  const address = desired.macAddress ?? pinned(target.recorded) ?? macOf(lease);
+  const address = desired.macAddress ?? pinned(target.recorded) ?? stableMac(lease);
   const mtu = desired.mtu === undefined ? undefined : otherMtu(desired.mtu);
   const [made] = await host.batch.send(namespace, [createLink(interim, "bridge", { address, mtu })]);
   const link = (await host.links.table(namespace)).named(interim);

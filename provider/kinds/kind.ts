@@ -43,6 +43,12 @@ export interface OutputSchema {
   description: string;
   /** Not every object has it. */
   optional?: true;
+  /** Of a list. */
+  items?: ValueSchema;
+  /** Of an object. */
+  properties?: Readonly<Record<string, FieldSchema>>;
+  /** The inputs whose values it tells: where one of them is secret, it is left out. */
+  from?: readonly string[];
 }
 
 /** Something wrong with the inputs. */

@@ -25,7 +25,22 @@ import {
   presentBridge,
 } from "./parts/bridge-port";
 import { busyInputs, busyWarnings, onBusy } from "./parts/busy";
-import { linkKind, nameTaken, sightLink, takeOverLink, writeLongName, wrongKind } from "./parts/link";
+import {
+  consumerOutputs,
+  type DesiredConsumer,
+  desiredConsumer,
+  presentConsumer,
+} from "./parts/consumer-outputs";
+import { consumerInputs, consumerRules, consumerWarnings } from "./parts/consumers";
+import {
+  leaseOf,
+  linkKind,
+  nameTaken,
+  sightLink,
+  takeOverLink,
+  writeLongName,
+  wrongKind,
+} from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -47,6 +62,7 @@ import {
   tunInputs,
   tunProperties,
   tunRules,
+  tunWarnings,
 } from "./parts/tun-device";
 
 const { errno } = constants;
@@ -57,6 +73,7 @@ interface Desired extends DesiredTun, DesiredSettings {
   addresses: DesiredAddresses | undefined;
   bridge: string | undefined;
   port: DesiredPort | undefined;
+  consumer: DesiredConsumer;
 }
 
 const { mode, owner, group, ...otherTunInputs } = tunInputs;
@@ -73,6 +90,7 @@ const inputs = {
   bridge: bridgeInput,
   port: portInput,
   ...otherTunInputs,
+  ...consumerInputs,
   namespace: namespaceInput,
   adopt: adoptInput,
   ...busyInputs,
@@ -193,6 +211,7 @@ function rules(values: Inputs): Problem[] {
     ...bridgeRules(values),
     ...portRules(values),
     ...tunRules(values),
+    ...consumerRules(values),
   ];
   const { mode, mtu } = values;
   if (mode === "tap" && typeof mtu === "number" && mtu > 65521) {
@@ -205,16 +224,12 @@ function rules(values: Inputs): Problem[] {
 }
 
 function warnings(values: Inputs): Problem[] {
-  const unset = (account: unknown) => account === undefined || account === none;
-  const problems = [...bridgeWarnings(values), ...busyWarnings(values)];
-  if (unset(values.owner) && unset(values.group)) {
-    problems.push({
-      property: "owner",
-      message:
-        "neither owner nor group is set: any user with access to /dev/net/tun may attach to the interface and delete it; set `owner` or `group`",
-    });
-  }
-  return problems;
+  return [
+    ...bridgeWarnings(values),
+    ...busyWarnings(values),
+    ...tunWarnings(values),
+    ...consumerWarnings(values),
+  ];
 }
 
 export const tunInterface: Kind<Desired, ObservedTun> = {
@@ -232,6 +247,7 @@ export const name = tap.name;`,
   inputs,
   outputs: {
     ifindex: { type: "integer", description: "Index of the interface in its namespace." },
+    ...consumerOutputs,
   },
   rules,
   async hostRules(values, unknown, host) {
@@ -262,6 +278,7 @@ export const name = tap.name;`,
       bridge: given.bridge,
       port: given.port,
       addresses: desiredAddresses(values),
+      consumer: desiredConsumer(values),
     };
   },
   sight,
@@ -287,6 +304,7 @@ export const name = tap.name;`,
     ...presentSettings(observed, desired, declared),
     ...presentBridge(observed, desired),
     ...presentPort(observed, desired),
+    ...presentConsumer(observed.link, desired.consumer, declared, leaseOf(observed, recorded)),
     ifindex: observed.ifindex,
   }),
 };

@@ -95,6 +95,34 @@ export interface TunInterfacePort {
   priority?: number;
 }
 
+/** With `consumer: "firecracker"`: the body of `PUT /network-interfaces/{iface_id}`. */
+export interface TunInterfaceFirecracker {
+  /** Name of the device within Firecracker: the interface's, with `_` for all that is no letter or digit. */
+  iface_id: string;
+
+  /** Name of the interface. */
+  host_dev_name: string;
+
+  /** MAC address of the guest. */
+  guest_mac: string;
+}
+
+/**
+ * With `consumer: "cloud-hypervisor"`: an element of `net` in the body of `PUT /vm.create`, or the body of
+ * `PUT /vm.add-net`. It has no `mtu` and no `host_mac`: Cloud Hypervisor would set these itself, which needs
+ * CAP_NET_ADMIN.
+ */
+export interface TunInterfaceCloudHypervisor {
+  /** Name of the interface. */
+  tap: string;
+
+  /** MAC address of the guest. */
+  mac: string;
+
+  /** Virtqueues, two for each of `queues`. */
+  num_queues: number;
+}
+
 /** Inputs of a `TunInterface`. */
 export interface TunInterfaceArgs {
   /**
@@ -252,6 +280,28 @@ export interface TunInterfaceArgs {
    * change is made in place.
    */
   persistence?: pulumi.Input<"runtime" | "process" | "boot">;
+
+  /**
+   * The program that attaches for a virtual machine; on a TAP only. What it opens (TUNSETIFF) is compared
+   * with the interface before anything is changed, and its configuration for this interface is an output:
+   * `qemuArguments`, `libvirtXml`, `firecracker` or `cloudHypervisor`. Default: none is assumed. Only the
+   * provider reads it: a change writes nothing to the host.
+   */
+  consumer?: pulumi.Input<"qemu" | "libvirt" | "firecracker" | "cloud-hypervisor">;
+
+  /**
+   * Queues (pairs of receiving and sending) that `consumer` opens, 1 to 256; more than one needs
+   * `multiQueue`. Firecracker opens one. Default: 1. Only the provider reads it: a change writes nothing to
+   * the host.
+   */
+  queues?: pulumi.Input<number>;
+
+  /**
+   * MAC address of the guest's end, for the configuration of `consumer`: six bytes in hexadecimal, unicast,
+   * and not the interface's own. Default: with `consumer`, one that is always the same for this resource of
+   * this stack. Only the provider reads it: a change writes nothing to the host.
+   */
+  guestMacAddress?: pulumi.Input<string>;
 
   /**
    * Network namespace the interface lives in, by its name in /run/netns. Default: the host's. When it changes
@@ -432,6 +482,28 @@ export class TunInterface extends TuntapResource {
   declare readonly persistence: pulumi.Output<"runtime" | "process" | "boot">;
 
   /**
+   * The program that attaches for a virtual machine; on a TAP only. What it opens (TUNSETIFF) is compared
+   * with the interface before anything is changed, and its configuration for this interface is an output:
+   * `qemuArguments`, `libvirtXml`, `firecracker` or `cloudHypervisor`. Default: none is assumed.
+   */
+  declare readonly consumer: pulumi.Output<
+    "qemu" | "libvirt" | "firecracker" | "cloud-hypervisor" | undefined
+  >;
+
+  /**
+   * Queues (pairs of receiving and sending) that `consumer` opens, 1 to 256; more than one needs
+   * `multiQueue`. Firecracker opens one. Default: 1.
+   */
+  declare readonly queues: pulumi.Output<number | undefined>;
+
+  /**
+   * MAC address of the guest's end, for the configuration of `consumer`: six bytes in hexadecimal, unicast,
+   * and not the interface's own. Default: with `consumer`, one that is always the same for this resource of
+   * this stack.
+   */
+  declare readonly guestMacAddress: pulumi.Output<string | undefined>;
+
+  /**
    * Network namespace the interface lives in, by its name in /run/netns. Default: the host's. When it changes
    * the interface moves, and processes that hold it go on holding it. Pass the `.name` of a `Namespace`
    * resource, so that it is made first.
@@ -457,6 +529,28 @@ export class TunInterface extends TuntapResource {
 
   /** Index of the interface in its namespace. */
   declare readonly ifindex: pulumi.Output<number>;
+
+  /**
+   * With `consumer: "qemu"`: the arguments `-netdev …` and `-device virtio-net-pci,…`, one element each, for
+   * QEMU in the interface's namespace. They ask for no `vhost`, which needs access to /dev/vhost-net.
+   */
+  declare readonly qemuArguments: pulumi.Output<string[] | undefined>;
+
+  /**
+   * With `consumer: "libvirt"`: the `<interface>` element of a domain: `type='ethernet'` with `managed='no'`,
+   * the only way in which libvirt takes an interface that exists.
+   */
+  declare readonly libvirtXml: pulumi.Output<string | undefined>;
+
+  /** With `consumer: "firecracker"`: the body of `PUT /network-interfaces/{iface_id}`. */
+  declare readonly firecracker: pulumi.Output<TunInterfaceFirecracker | undefined>;
+
+  /**
+   * With `consumer: "cloud-hypervisor"`: an element of `net` in the body of `PUT /vm.create`, or the body of
+   * `PUT /vm.add-net`. It has no `mtu` and no `host_mac`: Cloud Hypervisor would set these itself, which
+   * needs CAP_NET_ADMIN.
+   */
+  declare readonly cloudHypervisor: pulumi.Output<TunInterfaceCloudHypervisor | undefined>;
 
   /** @param name the logical name, unique among the resources of this kind in a program. */
   constructor(name: string, args: TunInterfaceArgs = {}, options?: pulumi.CustomResourceOptions) {
@@ -486,11 +580,18 @@ export class TunInterface extends TuntapResource {
       "packetInformation",
       "vnetHeader",
       "persistence",
+      "consumer",
+      "queues",
+      "guestMacAddress",
       "namespace",
       "adopt",
       "onBusy",
       "busyTimeoutSeconds",
       "ifindex",
+      "qemuArguments",
+      "libvirtXml",
+      "firecracker",
+      "cloudHypervisor",
     ];
     super("TunInterface", name, args, properties, options);
   }

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Lab } from "./lab";
 
 /** Flags of linux/if_tun.h by the names of our inputs; without `packetInformation` it is IFF_NO_PI. */
-const flagBits = { packetInformation: 0, vnetHeader: 0x4000, multiQueue: 0x0100 } as const;
+const flagBits = { packetInformation: 0, vnetHeader: 0x4000, multiQueue: 0x0100, oneQueue: 0x2000 } as const;
 
 export interface Attached {
   process: ChildProcess;

@@ -82,20 +82,29 @@ export interface Inner {
   name: string;
   description: string;
   fields: [string, FieldSchema][];
+  /** It is an input, not only an output. */
+  given: boolean;
 }
 
-/** All objects in the inputs of a kind, those within others first. */
+/** All objects in the inputs and outputs of a kind, those within others first. */
 export function innerObjects(kind: Kind): Inner[] {
-  const within = (outer: string, name: string, schema: FieldSchema): Inner[] => {
+  const within = (outer: string, name: string, schema: AnySchema & Described, given: boolean): Inner[] => {
     const fields = fieldsOf(typesOf(schema).includes("array") ? itemsOf(schema) : schema);
     if (!fields) return [];
     const inner = innerName(outer, name, schema);
     return [
-      ...fields.flatMap(([key, field]) => within(inner, key, field)),
-      { name: inner, description: schema.description, fields },
+      ...fields.flatMap(([key, field]) => within(inner, key, field, given)),
+      { name: inner, description: schema.description, fields, given },
     ];
   };
-  return Object.entries(kind.inputs).flatMap(([name, schema]) => within(kind.name, name, schema));
+  return [
+    ...Object.entries(kind.inputs).flatMap(([name, schema]) => within(kind.name, name, schema, true)),
+    ...Object.entries(kind.outputs).flatMap(([name, schema]) => within(kind.name, name, schema, false)),
+  ];
+}
+
+interface Described {
+  description: string;
 }
 
 /** What a change of an input means, as a sentence. */

@@ -1,5 +1,5 @@
 /** Line width of this repository's sources. */
-const width = 110;
+export const width = 110;
 
 /** A doc comment of paragraphs and code blocks; one line where that fits. */
 export function docComment(parts: readonly string[], indent = ""): string {

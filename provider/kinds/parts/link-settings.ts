@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { constants } from "node:os";
 import { type Link, setLink, setLinkFlag, setLinkUp } from "../../host/links";
 import { IFF, type LinkAttributes } from "../../netlink/link";
@@ -111,9 +112,16 @@ export function desiredSettings(inputs: Inputs): DesiredSettings {
 }
 
 /** Six bytes with colons, in lower case, as the kernel's tools show them; undefined where it is no MAC address. */
-function canonicalMac(text: string): string | undefined {
+export function canonicalMac(text: string): string | undefined {
   const pattern = /^[0-9a-f]{2}(?:(:[0-9a-f]{2}){5}|(-[0-9a-f]{2}){5})$/i;
   return pattern.test(text) ? text.toLowerCase().replaceAll("-", ":") : undefined;
+}
+
+/** The same for the same text: locally administered and unicast. */
+export function stableMac(text: string): string {
+  const bytes = createHash("sha256").update(text).digest().subarray(0, 6);
+  bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 /** Why a text is no MAC address that an interface can have; undefined if it is one. */

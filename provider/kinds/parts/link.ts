@@ -133,6 +133,11 @@ export const linkKind = {
   }),
 };
 
+/** The lease under which a link is known: the recorded one, which outlives the name on the link. */
+export function leaseOf({ link }: ObservedLink, recorded: Inputs | undefined): string | undefined {
+  return (recorded?.__lease as string | undefined) ?? link.leases[0];
+}
+
 /** The links among which a declared one is looked for in a check; undefined where that is not known or not there yet. */
 export async function linksToCheck(
   { namespace }: Inputs,

@@ -93,6 +93,28 @@ export function tunRules({ persistence, multiQueue }: Inputs): Problem[] {
   return [];
 }
 
+/** Who may attach, where that is probably not meant. */
+export function tunWarnings({ owner, group }: Inputs): Problem[] {
+  const unset = (account: unknown) => account === undefined || account === none;
+  if (unset(owner) && unset(group)) {
+    return [
+      {
+        property: "owner",
+        message:
+          "neither owner nor group is set: any user with access to /dev/net/tun may attach to the interface and delete it; set `owner` or `group`",
+      },
+    ];
+  }
+  if (unset(owner) || unset(group)) return [];
+  return [
+    {
+      property: "group",
+      message:
+        "both `owner` and `group` are set, and a process needs both: the owner that is not in the group may not attach, nor may another member of the group; set one of them unless that is meant",
+    },
+  ];
+}
+
 /** The processes that use an interface, for people; undefined where none does. Its keeper is none of them. */
 export async function consumers(observed: ObservedLink, host: Host): Promise<string | undefined> {
   const found = await host.consumers(observed.namespace, observed.link.name);
