@@ -2,8 +2,9 @@ import type { Claims } from "./claims";
 import { TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
-import type { Inputs, Kind, Problem } from "./kinds/kind";
+import { type AnyKind, type Inputs, isSet, type Kind, type Problem } from "./kinds/kind";
 import { namespaceSpace } from "./kinds/parts/names";
+import { wantedMembers } from "./members";
 import {
   defaultName,
   type Identity,
@@ -13,6 +14,7 @@ import {
   type Notice,
   nameOf,
   namingInput,
+  newLease,
   targetOf,
   type Wanted,
 } from "./request";
@@ -22,6 +24,15 @@ export interface CheckResult {
   inputs: Record<string, unknown>;
   problems: Problem[];
   notices: Notice[];
+}
+
+/** One object that a resource shall be. */
+interface Sought {
+  kind: Kind;
+  identity: Identity;
+  inputs: Inputs;
+  space: string;
+  name: string;
 }
 
 /** What can be said of a resource before anything is changed. */
@@ -39,11 +50,9 @@ export class Checker {
   }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
-  async check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+  async check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
     const { identity, unknown } = wanted;
-    const given = { ...wanted.inputs };
-    if ("name" in kind.inputs && given.name === undefined && !unknown.has("name"))
-      given.name = defaultName(kind, identity);
+    const given = withDefaults(kind, wanted);
     const { inputs, problems } = validate(kind, given, unknown);
     const notices: Notice[] = [];
     const broken = new Set(problems.map(({ property }) => property));
@@ -59,14 +68,13 @@ export class Checker {
       ]) {
         if (!about(message)) notices.push({ severity: "warning", message });
       }
-      const name = nameOf(kind, inputs, unknown);
-      if (name !== undefined && !unknown.has("namespace")) {
-        problems.push(...this.claimName(kind, identity, inputs, name));
-        if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
-          const seen = await this.lookAtTheName(kind, identity, inputs);
-          problems.push(...seen.problems);
-          notices.push(...seen.notices);
-        }
+      const sought = this.soughtBy(kind, { ...wanted, inputs });
+      problems.push(...this.claimNames(kind, identity, inputs, sought));
+      if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
+        const seen = await Promise.all(sought.map((object) => this.lookAtTheName(object)));
+        const taken = seen.flatMap((found) => found.problems);
+        problems.push(...(isSet(kind) ? inOne(kind, taken) : taken));
+        notices.push(...once(seen.flatMap((found) => found.notices)));
       }
     }
     return {
@@ -94,15 +102,34 @@ export class Checker {
     };
   }
 
-  private claimName(kind: Kind, identity: Identity, inputs: Inputs, name: string): Problem[] {
-    const space = kind.naming.space(inputs.namespace as string | undefined);
-    const other = this.claims.claim(identity.urn, space, name);
-    if (other === undefined) return [];
-    const { kind: otherKind, logicalName } = parseUrn(other);
+  /** The objects of the resource; none where it is not known yet what they are called. */
+  private soughtBy(kind: AnyKind, wanted: Wanted): Sought[] {
+    const { identity, inputs, unknown } = wanted;
+    if (unknown.has("namespace")) return [];
+    const seek = (of: Kind, who: Identity, given: Inputs, name: string): Sought => {
+      const space = of.naming.space(given.namespace as string | undefined);
+      return { kind: of, identity: who, inputs: given, space, name };
+    };
+    if (isSet(kind)) {
+      return wantedMembers(kind, wanted, newLease(identity, this.host.uid)).map((member) =>
+        seek(kind.member, member.identity, member.inputs, String(member.inputs.name)),
+      );
+    }
+    const name = nameOf(kind, inputs, unknown);
+    return name === undefined ? [] : [seek(kind, identity, inputs, name)];
+  }
+
+  private claimNames(kind: AnyKind, identity: Identity, inputs: Inputs, sought: Sought[]): Problem[] {
+    const conflict = this.claims.claim(identity.urn, sought);
+    if (conflict === undefined) return [];
+    const { name } = conflict.wanted;
+    const { kind: otherKind, logicalName } = parseUrn(conflict.holder);
     const property = namingInput(kind);
-    const [what, advice] =
-      "of" in kind.naming
-        ? [`${property} ${JSON.stringify(inputs[property])} (${name})`, "declare it once"]
+    const words = JSON.stringify(inputs[property]);
+    const [what, advice] = isSet(kind)
+      ? [`${property} ${words}: name ${JSON.stringify(name)}`, "give one of them other names"]
+      : "of" in kind.naming
+        ? [`${property} ${words} (${name})`, "declare it once"]
         : [`name ${JSON.stringify(name)}`, "give one of them another name"];
     return [
       {
@@ -113,12 +140,12 @@ export class Checker {
     ];
   }
 
-  /** Whether somebody else has the name of a resource that is about to be made. */
-  private async lookAtTheName(
-    kind: Kind,
-    identity: Identity,
-    inputs: Inputs,
-  ): Promise<{ problems: Problem[]; notices: Notice[] }> {
+  /** Whether somebody else has the name of an object that is about to be made. */
+  private async lookAtTheName({
+    kind,
+    identity,
+    inputs,
+  }: Sought): Promise<{ problems: Problem[]; notices: Notice[] }> {
     const target = { ...targetOf(kind, this.host, identity, inputs, undefined), glance: true as const };
     const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
     if (namespaceMissing && !this.claims.isClaimed(namespaceSpace, String(inputs.namespace))) {
@@ -144,3 +171,38 @@ export class Checker {
     };
   }
 }
+
+/** What follows from the logical name where it is not declared. */
+function withDefaults(kind: AnyKind, { identity, inputs, unknown }: Wanted): Record<string, unknown> {
+  const given = { ...inputs };
+  const defaults: Inputs = isSet(kind)
+    ? kind.defaults(parseUrn(identity.urn).logicalName)
+    : "name" in kind.inputs
+      ? { name: defaultName(kind, identity) }
+      : {};
+  for (const name in defaults) {
+    if (given[name] === undefined && !unknown.has(name)) given[name] = defaults[name];
+  }
+  return given;
+}
+
+/** The problems of a set's members as one of the set. */
+function inOne(kind: AnyKind, problems: readonly Problem[]): Problem[] {
+  const [first] = problems;
+  if (first === undefined) return [];
+  const others = problems.length - 1;
+  const more = others > 0 ? ` (and ${others} more of its members likewise)` : "";
+  return [{ ...first, property: namingInput(kind), message: `${first.message}${more}` }];
+}
+
+function once(notices: readonly Notice[]): Notice[] {
+  const messages = [...new Set(notices.map(({ message }) => message))];
+  if (messages.length <= longestList) return messages.map((message) => ({ severity: "warning", message }));
+  const rest = messages.length - longestList;
+  return [...messages.slice(0, longestList), `and ${rest} more of its members likewise`].map((message) => ({
+    severity: "warning",
+    message,
+  }));
+}
+
+const longestList = 5;

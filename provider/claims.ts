@@ -4,21 +4,25 @@
  */
 export class Claims {
   private readonly holders = new Map<string, string>();
-  private readonly claims = new Map<string, string>();
+  private readonly claims = new Map<string, readonly string[]>();
 
   /**
-   * @param urn who claims; a resource that claims again gives up its former claim.
-   * @param space what is claimed: names of different spaces do not collide.
-   * @returns the URN of another resource that has the name already; undefined when the claim stands.
+   * @param urn who claims; a resource that claims again gives up its former claims.
+   * @param wanted what is claimed: names of different spaces do not collide.
+   * @returns the first that another resource has already, and that one's URN; undefined when the claims stand.
    */
-  claim(urn: string, space: string, name: string): string | undefined {
-    const key = `${space}\0${name}`;
-    const holder = this.holders.get(key);
-    if (holder !== undefined && holder !== urn) return holder;
-    const former = this.claims.get(urn);
-    if (former !== undefined && former !== key) this.holders.delete(former);
-    this.holders.set(key, urn);
-    this.claims.set(urn, key);
+  claim<Wanted extends { space: string; name: string }>(
+    urn: string,
+    wanted: readonly Wanted[],
+  ): { wanted: Wanted; holder: string } | undefined {
+    const keys = wanted.map(({ space, name }) => `${space}\0${name}`);
+    for (const [position, key] of keys.entries()) {
+      const holder = this.holders.get(key);
+      if (holder !== undefined && holder !== urn) return { wanted: wanted[position] as Wanted, holder };
+    }
+    for (const former of this.claims.get(urn) ?? []) this.holders.delete(former);
+    for (const key of keys) this.holders.set(key, urn);
+    this.claims.set(urn, keys);
     return undefined;
   }
 

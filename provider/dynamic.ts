@@ -9,7 +9,7 @@ import { TuntapError } from "./errors";
 import { Host } from "./host/host";
 import { openKernel } from "./kernel/open";
 import { kinds } from "./kinds";
-import type { BusyMode, Kind } from "./kinds/kind";
+import type { AnyKind, BusyMode } from "./kinds/kind";
 import { busyModes } from "./kinds/parts/busy";
 import { InitialisationFailure, Reconciler } from "./reconcile";
 import type { Identity, Notice, Outputs, Wanted } from "./request";
@@ -110,7 +110,7 @@ export async function remove(kindName: string, _id: string, props: Properties): 
   await face(() => core().reconciler.remove(kindOf(kindName), props));
 }
 
-function kindOf(name: string): Kind {
+function kindOf(name: string): AnyKind {
   const kind = kinds[name];
   if (kind) return kind;
   throw new TuntapError("INVALID_INPUT", {

@@ -7,6 +7,7 @@ import {
 } from "./kinds/parts/address-checks";
 import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-settings";
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
+import { ipv4SubnetProblem } from "./kinds/parts/member-plans";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
 import { destinationProblem, hopProblem } from "./kinds/parts/route-checks";
 import { sysctlNameProblem, sysctlValueProblem } from "./kinds/parts/sysctl-checks";
@@ -20,6 +21,7 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   "ipv4-broadcast": broadcastProblem,
   netmask: netmaskProblem,
   cidr: cidrProblem,
+  "ipv4-subnet": ipv4SubnetProblem,
   mac: macProblem,
   alias: aliasProblem,
   destination: destinationProblem,

@@ -6,14 +6,17 @@ import { type LeaseStack, leaseName, parseUrn } from "./host/leases";
 import { describeLeases, describeLink } from "./host/links";
 import { type NamedProcess, nameUsers } from "./host/survey";
 import { kinds } from "./kinds";
-import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
+import { type Inputs, isSet, type Kind, type Sighting, type Target } from "./kinds/kind";
+import { numberOf, recordedMembers } from "./members";
 import { describeLoss } from "./plan";
 import { declaredOf, type Identity, identityOf, maskSecrets, type Outputs, targetOf } from "./request";
 
-/** A resource as a state has it. */
+/** A resource as a state has it, or a member of a set. */
 export interface Recorded {
   urn: string;
   outputs: Outputs;
+  /** Of a member. */
+  number?: number;
   /** Names of outputs that are secret beside those of secret inputs. */
   secrets: readonly string[];
 }
@@ -93,14 +96,17 @@ export async function inspect(
 ): Promise<Inspected> {
   const [everything, ...inspected] = await Promise.all([
     census(host),
-    ...resources.map((recorded) => inspectResource(host, recorded)),
+    ...resources.flatMap(membersOf).map((recorded) => inspectResource(host, recorded)),
   ]);
   const begun = unfinished.map((resource) => inspectUnfinished(host, resource, everything));
   // An object of a known lease in another place than its resource was seen in is nobody's all the same.
   const seen = new Set(inspected.flatMap(({ seenAt }) => seenAt ?? []));
-  const awaited = new Set(begun.map(({ lease }) => lease));
+  const awaited = (lease: string) =>
+    begun.some(
+      (one) => one.lease !== undefined && (one.lease === lease || numberOf(one.lease, [lease]) !== undefined),
+    );
   const orphans = leasedBy(everything.links, stacks).filter(
-    ({ lease, namespace }) => !awaited.has(lease) && !seen.has(place(lease, namespace)),
+    ({ lease, namespace }) => !awaited(lease) && !seen.has(place(lease, namespace)),
   );
   return {
     // A state's own order is that in which things were made, which is another one every time.
@@ -131,9 +137,28 @@ interface Seen {
   seenAt?: string;
 }
 
-async function inspectResource(host: Host, { urn, outputs, secrets }: Recorded): Promise<Seen> {
-  const { kind: kindName, logicalName } = parseUrn(urn);
-  const kind = Object.hasOwn(kinds, kindName) ? kinds[kindName] : undefined;
+/** A resource that stands for many objects as each of them; one of which nothing can be made, as it is. */
+function membersOf(resource: Recorded): Recorded[] {
+  const kind = kinds[parseUrn(resource.urn).kind];
+  if (kind === undefined || !isSet(kind)) return [resource];
+  try {
+    return [...recordedMembers(kind, resource.outputs)].map(([number, outputs]) => ({
+      ...resource,
+      outputs,
+      number,
+      secrets: outputs.__tuntap?.secrets ?? [],
+    }));
+  } catch (error) {
+    if (!isTuntapError(error)) throw error;
+    return [resource];
+  }
+}
+
+async function inspectResource(host: Host, { urn, outputs, secrets, number }: Recorded): Promise<Seen> {
+  const { kind: kindName, logicalName: called } = parseUrn(urn);
+  const logicalName = number === undefined ? called : `${called}[${number}]`;
+  const found = Object.hasOwn(kinds, kindName) ? kinds[kindName] : undefined;
+  const kind = found && isSet(found) ? found.member : found;
   const inspection: Inspection = {
     urn,
     kind: kindName,
@@ -247,11 +272,17 @@ function inspectProperties(
 
 function inspectUnfinished(host: Host, { urn, instance }: Unfinished, { links }: Census): Inspection {
   const { kind, logicalName } = parseUrn(urn);
-  const unleased = kinds[kind]?.unleased;
+  const declaration = kinds[kind];
   const lease = leaseName({ urn, instance, uid: host.uid });
-  const found = links.find(({ link }) => link.leases.includes(lease));
+  const ofSet = declaration !== undefined && isSet(declaration);
+  const unleased = ofSet ? undefined : declaration?.unleased;
+  const carries = (leases: readonly string[]) =>
+    ofSet ? numberOf(lease, leases) !== undefined : leases.includes(lease);
+  const all = links.filter(({ link }) => carries(link.leases));
+  const [found] = all;
   const missing = unleased ? "whether something of it is there cannot be told" : "nothing of it is there";
-  const what = found ? `it is there as ${describeLink(found.link)}` : missing;
+  const some = ofSet ? `${all.length} of its members are there` : undefined;
+  const what = found ? (some ?? `it is there as ${describeLink(found.link)}`) : missing;
   return {
     urn,
     kind,

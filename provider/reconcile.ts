@@ -5,7 +5,7 @@ import { converge, HalfMade, remove } from "./converge";
 import { covered, describeDifference, differences, inputOf } from "./differences";
 import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
-import type { BusyMode, Inputs, Kind, Target } from "./kinds/kind";
+import { type AnyKind, type BusyMode, type Inputs, isSet, type Kind, type Target } from "./kinds/kind";
 import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
   declaredOf,
@@ -16,18 +16,13 @@ import {
   type Notice,
   nameOf,
   type Outputs,
+  type ReadResult,
   resourceLabel,
   secretsOf,
   targetOf,
   type Wanted,
 } from "./request";
-
-export interface ReadResult {
-  id: string;
-  outputs: Outputs;
-  /** The declared inputs, at the kernel's values. */
-  inputs: Record<string, unknown>;
-}
+import { Sets } from "./sets";
 
 /** An object is half made and could not be removed; it is kept in state with these outputs. */
 export class InitialisationFailure extends Error {
@@ -54,6 +49,7 @@ export interface Run {
 export class Reconciler {
   private readonly checker: Checker;
   private readonly planner: Planner;
+  private readonly sets: Sets;
 
   constructor(
     private readonly host: Host,
@@ -62,17 +58,19 @@ export class Reconciler {
   ) {
     this.checker = new Checker(host, claims);
     this.planner = new Planner(host, run.onBusy);
+    this.sets = new Sets(host, this, run.onBusy);
   }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
-  check(kind: Kind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+  check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
     return this.checker.check(kind, wanted, isNew);
   }
 
   /** Compares with the kernel, whatever is recorded. Reads, never writes. */
-  diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
+  diff(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
+    if (isSet(kind)) return this.sets.diff(kind, wanted, recorded);
     const guarded = secretsOf(wanted.identity, recorded);
-    return this.withLabel(kind, guarded, [wanted.inputs, recorded], async () => {
+    return this.withLabel(guarded, [wanted.inputs, recorded], async () => {
       const result = await this.planner.diff(kind, wanted, recorded);
       if (result.leaseLost) this.checker.recognise(wanted.identity.urn);
       return result;
@@ -80,12 +78,14 @@ export class Reconciler {
   }
 
   /** Makes the object, or takes up what an interrupted run left of it. */
-  create(kind: Kind, wanted: Wanted): Promise<ReadResult> {
+  create(kind: AnyKind, wanted: Wanted): Promise<ReadResult> {
+    if (isSet(kind)) return this.sets.create(kind, wanted);
     return this.apply(kind, wanted, undefined);
   }
 
   /** Changes the object, or makes it anew where it vanished. */
-  update(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<ReadResult> {
+  update(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<ReadResult> {
+    if (isSet(kind)) return this.sets.update(kind, wanted, recorded);
     return this.apply(kind, wanted, recorded);
   }
 
@@ -98,7 +98,7 @@ export class Reconciler {
     // A vanished object is made where it is wanted now, not where it was.
     target.name = nameOf(kind, inputs) as string;
     target.namespace = inputs.namespace as string | undefined;
-    return this.withLabel(kind, secretsOf(identity, recorded), [inputs, recorded ?? {}], async () => {
+    return this.withLabel(secretsOf(identity, recorded), [inputs, recorded ?? {}], async () => {
       const desired = await kind.desire(inputs, this.host);
       const leaseIsOurs = identity.instance !== undefined;
       const patience = this.patience(kind, identity, inputs, recorded);
@@ -115,9 +115,10 @@ export class Reconciler {
   }
 
   /** What the kernel shows of a recorded object; no result where it is gone. */
-  async read(kind: Kind, recorded: Outputs): Promise<{ result?: ReadResult; notices: Notice[] }> {
+  async read(kind: AnyKind, recorded: Outputs): Promise<{ result?: ReadResult; notices: Notice[] }> {
+    if (isSet(kind)) return this.sets.read(kind, recorded);
     const identity = identityOf(recorded);
-    return this.withLabel(kind, identity, [recorded], async () => {
+    return this.withLabel(identity, [recorded], async () => {
       const target = { ...targetOf(kind, this.host, identity, recorded, recorded), glance: true as const };
       const declared = declaredOf(kind, recorded);
       const { object } = await kind.sight(target, this.host);
@@ -146,9 +147,10 @@ export class Reconciler {
   }
 
   /** Deletes the object that carries the lease; that it is gone already is success. */
-  async remove(kind: Kind, recorded: Outputs): Promise<void> {
+  async remove(kind: AnyKind, recorded: Outputs): Promise<void> {
+    if (isSet(kind)) return this.sets.remove(kind, recorded);
     const identity = identityOf(recorded);
-    await this.withLabel(kind, identity, [recorded], async () => {
+    await this.withLabel(identity, [recorded], async () => {
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
       if (object === undefined) return;
@@ -194,17 +196,12 @@ export class Reconciler {
   }
 
   /** Every error that leaves says which resource it is about, and tells no secret. */
-  private async withLabel<T>(
-    kind: Kind,
-    identity: Identity,
-    sources: Inputs[],
-    work: () => Promise<T>,
-  ): Promise<T> {
+  private async withLabel<T>(identity: Identity, sources: Inputs[], work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (!isTuntapError(error)) throw error;
-      throw error.with({ resource: resourceLabel(kind, identity) }, (text) =>
+      throw error.with({ resource: resourceLabel(identity) }, (text) =>
         maskSecrets(text, identity, ...sources),
       );
     }

@@ -2,7 +2,7 @@ import { TuntapError } from "./errors";
 import { canonicalAddress, canonicalCidr } from "./host/addresses";
 import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
-import type { Inputs, Kind, Target } from "./kinds/kind";
+import type { Declaration, Inputs, Kind, Target } from "./kinds/kind";
 import { automaticName } from "./kinds/parts/names";
 
 /** What a face knows of a resource beside its inputs. */
@@ -12,6 +12,8 @@ export interface Identity {
   instance?: string;
   /** Names of the inputs whose values no message may show. */
   secrets?: readonly string[];
+  /** Of a member of a set, which is no resource of its own. */
+  member?: { number: number; lease: string };
 }
 
 /** Something to tell the user on a resource; nothing in the core prints. */
@@ -37,6 +39,14 @@ export interface Hidden {
 
 export type Outputs = Record<string, unknown> & Partial<Hidden>;
 
+/** A resource as it is now. */
+export interface ReadResult {
+  id: string;
+  outputs: Outputs;
+  /** The declared inputs, at the kernel's values. */
+  inputs: Record<string, unknown>;
+}
+
 /** Who a recorded resource is. */
 export function identityOf(recorded: Outputs): Identity {
   const identity = recorded.__tuntap;
@@ -49,25 +59,32 @@ export function identityOf(recorded: Outputs): Identity {
   return identity;
 }
 
-export function resourceLabel(kind: Kind, identity: Identity): string {
-  return `${kind.name} ${parseUrn(identity.urn).logicalName}`;
+/** As the user knows it: `TunInterface tap0`, `TunPool fc[3]`. */
+export function resourceLabel({ urn, member }: Identity): string {
+  const { kind, logicalName } = parseUrn(urn);
+  return `${kind} ${logicalName}${member === undefined ? "" : `[${member.number}]`}`;
+}
+
+/** The lease of a resource that is not recorded yet. */
+export function newLease({ urn, instance, member }: Identity, uid: number): string {
+  return member?.lease ?? leaseName({ urn, instance, uid });
 }
 
 /** The automatic name of a resource, from its logical name alone; undefined where the kind has none. */
-export function defaultName(kind: Kind, identity: Identity): string | undefined {
+export function defaultName(kind: Declaration, identity: Identity): string | undefined {
   const { naming } = kind;
   if ("of" in naming) return undefined;
   return automaticName(parseUrn(identity.urn).logicalName, naming.bytes, naming.problem);
 }
 
 /** The name, or what stands for it; undefined while it is not known. */
-export function nameOf(kind: Kind, inputs: Inputs, unknown?: ReadonlySet<string>): string | undefined {
+export function nameOf(kind: Declaration, inputs: Inputs, unknown?: ReadonlySet<string>): string | undefined {
   if ("of" in kind.naming) return kind.naming.of(inputs, unknown);
   return unknown?.has("name") ? undefined : (inputs.name as string);
 }
 
 /** The input that says what an object is called. */
-export function namingInput(kind: Kind): string {
+export function namingInput(kind: Declaration): string {
   return "of" in kind.naming ? kind.naming.property : "name";
 }
 
@@ -88,10 +105,11 @@ export function targetOf(
       : { name: place("name") };
   const name = nameOf(kind, placed) as string;
   const { logicalName } = parseUrn(identity.urn);
-  const shortened = name !== logicalName && name === defaultName(kind, identity);
+  const shortened =
+    identity.member === undefined && name !== logicalName && name === defaultName(kind, identity);
   return {
     // The lease stays with the object, also when the resource's URN changes by an alias.
-    lease: recorded?.__lease ?? leaseName({ urn: identity.urn, instance: identity.instance, uid: host.uid }),
+    lease: recorded?.__lease ?? newLease(identity, host.uid),
     namespace: place("namespace") as string | undefined,
     name,
     longName: shortened && /^[^\s/\0]{16,127}$/.test(logicalName) ? logicalName : undefined,
@@ -100,7 +118,7 @@ export function targetOf(
 }
 
 /** Declared inputs as they stand in outputs: in the program's words where the kernel agrees, else the kernel's. */
-export function declaredOf(kind: Kind, outputs: Outputs): Record<string, unknown> {
+export function declaredOf(kind: Declaration, outputs: Outputs): Record<string, unknown> {
   const declared = new Set(outputs.__declared ?? []);
   const names = Object.keys(kind.inputs).filter((name) => declared.has(name) && outputs[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, outputs[name]]));

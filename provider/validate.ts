@@ -1,7 +1,7 @@
 import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
-import type { Inputs, Kind, Problem, ValueSchema } from "./kinds/kind";
+import type { Declaration, Inputs, Problem, ValueSchema } from "./kinds/kind";
 import { validators } from "./validators";
 
 /**
@@ -10,7 +10,7 @@ import { validators } from "./validators";
  * @param unknown names of inputs whose value is not known yet; they count as given.
  */
 export function validate(
-  kind: Kind,
+  kind: Declaration,
   values: Inputs,
   unknown: ReadonlySet<string>,
 ): { inputs: Record<string, unknown>; problems: Problem[] } {
@@ -70,14 +70,14 @@ function stepInto({ items, properties = {} }: ValueSchema, field: string, key: s
 }
 
 /** @param pointer RFC 6901, from ajv: `/ends/1/name`; it leads to what schemas know. */
-function placeOf(kind: Kind, pointer: string): Place & { property: string } {
+function placeOf(kind: Declaration, pointer: string): Place & { property: string } {
   const [property = "", ...keys] = pointer.split("/").slice(1);
   let place: Place = { schema: kind.inputs[property] as ValueSchema, field: property };
   for (const key of keys) place = stepInto(place.schema, place.field, key) as Place;
   return { ...place, property };
 }
 
-function explain(kind: Kind, error: ErrorObject): Problem {
+function explain(kind: Declaration, error: ErrorObject): Problem {
   if (error.keyword === "additionalProperties") {
     return explainUnknown(kind, error.instancePath, String(error.params.additionalProperty));
   }
@@ -88,7 +88,7 @@ function explain(kind: Kind, error: ErrorObject): Problem {
   return { property, message: `${field} ${JSON.stringify(error.data)} ${reason(schema, error)}` };
 }
 
-function explainUnknown(kind: Kind, pointer: string, key: string): Problem {
+function explainUnknown(kind: Declaration, pointer: string, key: string): Problem {
   const inside = pointer === "" ? undefined : placeOf(kind, pointer);
   const names = Object.keys(inside?.schema.properties ?? kind.inputs);
   const outputs = inside ? [] : Object.keys(kind.outputs);

@@ -3,46 +3,46 @@ import { Claims } from "../provider/claims";
 
 test("a name is claimed once; the second is told who has it", () => {
   const claims = new Claims();
-  expect(claims.claim("urn:a", "link:", "tap0")).toBeUndefined();
-  expect(claims.claim("urn:b", "link:", "tap0")).toBe("urn:a");
-  expect(claims.claim("urn:b", "link:", "tap1")).toBeUndefined();
+  expect(claims.claim("urn:a", [{ space: "link:", name: "tap0" }])).toBeUndefined();
+  expect(claims.claim("urn:b", [{ space: "link:", name: "tap0" }])).toMatchObject({ holder: "urn:a" });
+  expect(claims.claim("urn:b", [{ space: "link:", name: "tap1" }])).toBeUndefined();
 });
 
 test("names of different spaces do not collide", () => {
   const claims = new Claims();
-  expect(claims.claim("urn:a", "link:", "blue")).toBeUndefined();
-  expect(claims.claim("urn:b", "link:blue", "blue")).toBeUndefined();
-  expect(claims.claim("urn:c", "namespace", "blue")).toBeUndefined();
+  expect(claims.claim("urn:a", [{ space: "link:", name: "blue" }])).toBeUndefined();
+  expect(claims.claim("urn:b", [{ space: "link:blue", name: "blue" }])).toBeUndefined();
+  expect(claims.claim("urn:c", [{ space: "namespace", name: "blue" }])).toBeUndefined();
   expect(claims.isClaimed("namespace", "blue")).toBe(true);
   expect(claims.isClaimed("namespace", "red")).toBe(false);
 });
 
 test("one resource may claim twice, as a replaced one is checked twice", () => {
   const claims = new Claims();
-  expect(claims.claim("urn:a", "link:", "tap0")).toBeUndefined();
-  expect(claims.claim("urn:a", "link:", "tap0")).toBeUndefined();
-  expect(claims.claim("urn:b", "link:", "tap0")).toBe("urn:a");
+  expect(claims.claim("urn:a", [{ space: "link:", name: "tap0" }])).toBeUndefined();
+  expect(claims.claim("urn:a", [{ space: "link:", name: "tap0" }])).toBeUndefined();
+  expect(claims.claim("urn:b", [{ space: "link:", name: "tap0" }])).toMatchObject({ holder: "urn:a" });
 });
 
 test("who claims another name gives the former up", () => {
   const claims = new Claims();
-  claims.claim("urn:a", "link:", "tap0");
-  expect(claims.claim("urn:a", "link:", "tap9")).toBeUndefined();
+  claims.claim("urn:a", [{ space: "link:", name: "tap0" }]);
+  expect(claims.claim("urn:a", [{ space: "link:", name: "tap9" }])).toBeUndefined();
   expect(claims.isClaimed("link:", "tap0")).toBe(false);
-  expect(claims.claim("urn:b", "link:", "tap0")).toBeUndefined();
+  expect(claims.claim("urn:b", [{ space: "link:", name: "tap0" }])).toBeUndefined();
 });
 
 test("a refused claim leaves what the claimant had", () => {
   const claims = new Claims();
-  claims.claim("urn:a", "link:", "tap0");
-  claims.claim("urn:b", "link:", "tap1");
-  expect(claims.claim("urn:b", "link:", "tap0")).toBe("urn:a");
-  expect(claims.claim("urn:c", "link:", "tap1")).toBe("urn:b");
+  claims.claim("urn:a", [{ space: "link:", name: "tap0" }]);
+  claims.claim("urn:b", [{ space: "link:", name: "tap1" }]);
+  expect(claims.claim("urn:b", [{ space: "link:", name: "tap0" }])).toMatchObject({ holder: "urn:a" });
+  expect(claims.claim("urn:c", [{ space: "link:", name: "tap1" }])).toMatchObject({ holder: "urn:b" });
 });
 
 test("two resources that swap names in a new run both get theirs", () => {
   // Each run of the engine has claims of its own, so what was claimed before the swap is no obstacle.
   const claims = new Claims();
-  expect(claims.claim("urn:a", "link:", "tap1")).toBeUndefined();
-  expect(claims.claim("urn:b", "link:", "tap0")).toBeUndefined();
+  expect(claims.claim("urn:a", [{ space: "link:", name: "tap1" }])).toBeUndefined();
+  expect(claims.claim("urn:b", [{ space: "link:", name: "tap0" }])).toBeUndefined();
 });

@@ -45,6 +45,18 @@ async function linksOf(host: Host, namespace: NamespaceName): Promise<readonly L
   }
 }
 
+/** The links with leases in some namespaces, as they were at most a moment ago. */
+export async function leasedIn(host: Host, namespaces: readonly NamespaceName[]): Promise<Located[]> {
+  const tables = await Promise.all(
+    namespaces.map(async (namespace) => {
+      if (!(await host.namespaces.exists(namespace))) return [];
+      const { links } = await host.scenes.lately(namespace);
+      return links.all.filter(({ leases }) => leases.length > 0).map((link) => ({ namespace, link }));
+    }),
+  );
+  return tables.flat();
+}
+
 /** A link that carries a lease of one of the stacks. */
 export interface Leased extends Located {
   lease: string;

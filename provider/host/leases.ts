@@ -33,6 +33,23 @@ export function leaseName(holder: LeaseHolder): string {
   return `tuntap-${holder.uid}-${hash(stackKey, 12)}${hash([...stackKey, kind, parents, logicalName], 20)}`;
 }
 
+/** The digits of a lease that tell a set's members apart. */
+const numberDigits = 4;
+
+/**
+ * The lease of a member of a set: the set's own, but for the last digits, which are the member's number. So all of them
+ * can be told from the kernel alone, also those that nobody has recorded.
+ */
+export function numberedLease(lease: string, number: number): string {
+  return lease.slice(0, -numberDigits) + number.toString(16).padStart(numberDigits, "0");
+}
+
+/** The number of the member that carries the lease; undefined where it is none of this set. */
+export function memberNumber(setLease: string, lease: string): number | undefined {
+  const same = lease.length === setLease.length && lease.startsWith(setLease.slice(0, -numberDigits));
+  return same ? Number.parseInt(lease.slice(-numberDigits), 16) : undefined;
+}
+
 export function isLease(alternativeName: string): boolean {
   return leasePattern.test(alternativeName);
 }

@@ -1,11 +1,12 @@
 import { bridge } from "./bridge";
-import type { Kind } from "./kind";
+import type { AnyKind } from "./kind";
 import { namespace } from "./namespace";
 import { route } from "./route";
 import { sysctl } from "./sysctl";
 import { tunInterface } from "./tun-interface";
+import { tunPool } from "./tun-pool";
 
 /** Every resource kind, by its name. */
-export const kinds: Readonly<Record<string, Kind>> = Object.fromEntries(
-  [tunInterface, bridge, namespace, route, sysctl].map((kind) => [kind.name, kind]),
+export const kinds: Readonly<Record<string, AnyKind>> = Object.fromEntries(
+  [tunInterface, tunPool, bridge, namespace, route, sysctl].map((kind) => [kind.name, kind]),
 );

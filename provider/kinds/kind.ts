@@ -203,12 +203,8 @@ export interface StatedNaming {
   space(namespace: string | undefined): string;
 }
 
-/**
- * What a resource kind is: one file states this, and everything else is derived from it: validation, schema.json,
- * SDK classes, reference pages, diff, convergence and read-back.
- */
-// biome-ignore lint/suspicious/noExplicitAny: kinds of all types share one registry
-export interface Kind<Desired = any, Observed = any> {
+/** What a resource kind says of its inputs and outputs, whatever stands behind them. */
+export interface Declaration {
   name: string;
   /** One paragraph for reference pages and doc comments. */
   description: string;
@@ -217,18 +213,26 @@ export interface Kind<Desired = any, Observed = any> {
   inputs: Readonly<Record<string, InputSchema>>;
   outputs: Readonly<Record<string, OutputSchema>>;
   naming: ChosenNaming | StatedNaming;
-  /** Its objects carry no lease: what they are tells whose they are. */
-  unleased?: true;
-  /** Its objects are there whoever declares them: they are set, and put back by `remove`, not made and deleted. */
-  permanent?: true;
-  /** The namespace in which the messages of its properties are sent. */
-  inside(target: Target): string | undefined;
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
   rules?(inputs: Inputs): Problem[];
   /** What only the host can say. Reads, never writes. @param unknown names of inputs that are not known yet. */
   hostRules?(inputs: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]>;
   /** What is allowed but probably not meant. */
   warnings?(inputs: Inputs): Problem[];
+}
+
+/**
+ * What a resource kind is: one file states this, and everything else is derived from it: validation, schema.json,
+ * SDK classes, reference pages, diff, convergence and read-back.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: kinds of all types share one registry
+export interface Kind<Desired = any, Observed = any> extends Declaration {
+  /** Its objects carry no lease: what they are tells whose they are. */
+  unleased?: true;
+  /** Its objects are there whoever declares them: they are set, and put back by `remove`, not made and deleted. */
+  permanent?: true;
+  /** The namespace in which the messages of its properties are sent. */
+  inside(target: Target): string | undefined;
   /** Canonical values, names resolved on the host; what is not declared (or not known yet) stays undefined. */
   desire(inputs: Inputs, host: Host): Promise<Desired>;
   sight(target: Target, host: Host): Promise<Sighting<Observed>>;
@@ -272,4 +276,40 @@ export interface Kind<Desired = any, Observed = any> {
   ): Record<string, unknown>;
   /** Facts that recognise it when its lease is lost, and those of `create`; kept in the outputs. */
   remember(observed: Observed, target: Target): Record<string, unknown>;
+}
+
+/**
+ * A kind of which one resource stands for many objects of another kind. They are told apart by their numbers, from 0, and
+ * each is compared, written and read back by itself, all in one go.
+ */
+export interface SetKind extends Declaration {
+  naming: StatedNaming;
+  member: Kind;
+  /** Inputs that are not declared, and follow from the logical name. */
+  defaults(logicalName: string): Inputs;
+  /** The inputs of each member; called with inputs that are valid, and of which `shape` are known. */
+  expand(inputs: Inputs): Inputs[];
+  /** The inputs that must be known to tell which members there are. */
+  shape: readonly string[];
+  /** By the input of the set, the inputs of its members that are made from it. */
+  derived: Readonly<Record<string, readonly string[]>>;
+  /** An output for the number of members, by which a refresh tells that some are gone. */
+  counted: string;
+  /**
+   * The outputs of the set, from those of its members by their numbers.
+   * @param secrets names of inputs of the set that must not be told.
+   */
+  present(
+    inputs: Inputs,
+    members: ReadonlyMap<number, Inputs>,
+    secrets: readonly string[],
+  ): Record<string, unknown>;
+  /** Of what `present` gave: what is recorded of each member, in the same order. */
+  recall(outputs: Inputs): Inputs[];
+}
+
+export type AnyKind = Kind | SetKind;
+
+export function isSet(kind: AnyKind): kind is SetKind {
+  return "member" in kind;
 }

@@ -2,6 +2,7 @@
 
 import type { ErrorObject } from "ajv";
 import { TunInterface } from "./tun-interface";
+import { TunPool } from "./tun-pool";
 import { Bridge } from "./bridge";
 import { Namespace } from "./namespace";
 import { Route } from "./route";
@@ -13,4 +14,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, Bridge, Namespace, Route, Sysctl };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, Namespace, Route, Sysctl };

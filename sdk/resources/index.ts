@@ -5,3 +5,4 @@ export * from "./namespace";
 export * from "./route";
 export * from "./sysctl";
 export * from "./tun-interface";
+export * from "./tun-pool";

@@ -28,6 +28,8 @@ const floors: readonly (readonly Room[])[] = [
       "provider/inspect",
       "provider/differences",
       "provider/request",
+      "provider/members",
+      "provider/sets",
     ),
   ],
   [files("provider/validate"), files("provider/claims")],

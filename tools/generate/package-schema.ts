@@ -1,4 +1,4 @@
-import type { FieldSchema, InputSchema, Kind } from "../../provider/kinds/kind";
+import type { Declaration, FieldSchema, InputSchema } from "../../provider/kinds/kind";
 import {
   type AnySchema,
   enumOf,
@@ -23,7 +23,7 @@ export interface PackageFacts {
 }
 
 /** The Pulumi package schema: what `pulumi import`, YAML and the SDKs of other languages are made from. */
-export function packageSchema(kinds: readonly Kind[], facts: PackageFacts): string {
+export function packageSchema(kinds: readonly Declaration[], facts: PackageFacts): string {
   const schema = {
     name: "tuntap",
     version: facts.version,
@@ -44,7 +44,7 @@ export function packageSchema(kinds: readonly Kind[], facts: PackageFacts): stri
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-function resource(kind: Kind): Json {
+function resource(kind: Declaration): Json {
   const inputs = inputsOf(kind);
   const outputs = outputsOf(kind);
   return {
@@ -92,7 +92,7 @@ function itemType(outer: string, name: string, list: AnySchema): Json {
 }
 
 /** Objects within inputs, and sets of values, which the package schema wants to have a name. */
-function namedTypes(kind: Kind): Json {
+function namedTypes(kind: Declaration): Json {
   const inner = innerObjects(kind);
   return Object.fromEntries([
     ...enumTypes(kind.name, Object.entries(kind.inputs)),

@@ -1,9 +1,9 @@
 /** What a kind's file says, in the words that SDK classes, package schema and reference pages are written in. */
 import type {
   Change,
+  Declaration,
   FieldSchema,
   InputSchema,
-  Kind,
   OutputSchema,
   ValueSchema,
 } from "../../provider/kinds/kind";
@@ -22,7 +22,7 @@ export interface Output {
   optional: boolean;
 }
 
-export function inputsOf(kind: Kind): Input[] {
+export function inputsOf(kind: Declaration): Input[] {
   return Object.entries(kind.inputs).map(([name, schema]) => ({
     name,
     schema,
@@ -31,7 +31,7 @@ export function inputsOf(kind: Kind): Input[] {
 }
 
 /** Every input comes back as an output, then the kind's own outputs. */
-export function outputsOf(kind: Kind): Output[] {
+export function outputsOf(kind: Declaration): Output[] {
   const inputs = inputsOf(kind).map(({ name, schema, required }) => ({
     name,
     schema,
@@ -46,7 +46,7 @@ export function outputsOf(kind: Kind): Output[] {
 }
 
 /** `TunInterface` as a file name: `tun-interface`. */
-export function fileName(kind: Kind): string {
+export function fileName(kind: Declaration): string {
   return kind.name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
 }
 
@@ -87,7 +87,7 @@ export interface Inner {
 }
 
 /** All objects in the inputs and outputs of a kind, those within others first. */
-export function innerObjects(kind: Kind): Inner[] {
+export function innerObjects(kind: Declaration): Inner[] {
   const within = (outer: string, name: string, schema: AnySchema & Described, given: boolean): Inner[] => {
     const fields = fieldsOf(typesOf(schema).includes("array") ? itemsOf(schema) : schema);
     if (!fields) return [];

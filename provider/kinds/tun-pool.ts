@@ -1,0 +1,201 @@
+import type { FieldSchema, InputSchema, Inputs, Problem, SetKind } from "./kind";
+import { accountProblems } from "./parts/accounts";
+import { bridgeProblems } from "./parts/bridge-port";
+import { consumerOutputs } from "./parts/consumer-outputs";
+import {
+  bridgeOf,
+  defaultPattern,
+  type MacPlan,
+  numbered,
+  type PlannedAddress,
+  planInputs,
+  plannedAddress,
+  plannedMac,
+  planRules,
+} from "./parts/member-plans";
+import { automaticName, linkNameProblem, linkSpace } from "./parts/names";
+import { tunInterface } from "./tun-interface";
+
+const { name, address, netmask, peerAddress, broadcast, macAddress, guestMacAddress, ...shared } =
+  tunInterface.inputs as Record<string, InputSchema>;
+
+const inputs: Readonly<Record<string, InputSchema>> = {
+  count: planInputs.count,
+  namePattern: planInputs.namePattern,
+  addressPlan: planInputs.addressPlan,
+  macPlan: planInputs.macPlan,
+  bridges: planInputs.bridges,
+  namespacePattern: planInputs.namespacePattern,
+  ...shared,
+};
+
+/** Inputs of which a member has none of that name. */
+const own = Object.keys(planInputs);
+
+function plannedFor(values: Inputs, number: number): PlannedAddress {
+  const plan = values.addressPlan as Parameters<typeof plannedAddress>[0] | undefined;
+  const bridged = bridgeOf(values, number) !== undefined;
+  return plan ? plannedAddress(plan, number, bridged) : {};
+}
+
+function member(values: Inputs, shape: Inputs, number: number): Inputs {
+  const { namePattern, namespacePattern, macPlan } = values;
+  const bridge = bridgeOf(values, number);
+  const { base, guestBase } = (macPlan as MacPlan | undefined) ?? {};
+  const planned = plannedFor(values, number);
+  return {
+    ...shape,
+    name: numbered(namePattern as string, number),
+    ...(planned.address !== undefined && { address: planned.address }),
+    ...(base !== undefined && { macAddress: plannedMac(base, number) }),
+    ...(guestBase !== undefined && { guestMacAddress: plannedMac(guestBase, number) }),
+    ...(bridge !== undefined && { bridge }),
+    ...(namespacePattern !== undefined && { namespace: numbered(namespacePattern as string, number) }),
+  };
+}
+
+function expand(values: Inputs): Inputs[] {
+  const common = Object.fromEntries(
+    Object.entries(values).filter(([input, value]) => !own.includes(input) && value !== undefined),
+  );
+  return Array.from({ length: values.count as number }, (_, number) => member(values, common, number));
+}
+
+function rules(values: Inputs): Problem[] {
+  const planned = planRules(values);
+  if (planned.length > 0 || typeof values.count !== "number" || typeof values.namePattern !== "string")
+    return planned;
+  // What holds of one interface holds of all; what its plan made of it is not at fault.
+  const first = member({ ...values, count: 1 }, values, 0);
+  const problems = tunInterface.rules?.(first) ?? [];
+  return problems.map((problem) =>
+    problem.property === "bridge" && values.bridges ? { ...problem, property: "bridges" } : problem,
+  );
+}
+
+/** What there is of each in the output `members`, and the input that it tells. */
+const memberOutputs = [
+  ["name", "namePattern"],
+  ["namespace", "namespacePattern"],
+  ["address", "addressPlan"],
+  ["peerAddress", "addressPlan"],
+  ["macAddress", "macPlan"],
+  ["guestMacAddress", "macPlan"],
+  ["bridge", "bridges"],
+  // They tell the name and the guest's MAC address.
+  ["qemuArguments", "macPlan"],
+  ["libvirtXml", "macPlan"],
+  ["firecracker", "macPlan"],
+  ["cloudHypervisor", "macPlan"],
+] as const;
+
+type Member = { [N in (typeof memberOutputs)[number][0]]?: unknown };
+
+/** What the consumer of each is told, as of a single interface. */
+const tellings: Readonly<Record<string, FieldSchema>> = Object.fromEntries(
+  Object.entries(consumerOutputs).map(([output, { optional, from, ...schema }]) => [output, schema]),
+);
+
+export const tunPool: SetKind = {
+  name: "TunPool",
+  description:
+    "Many TUN or TAP interfaces as one resource: as many as `count`, alike but for name, address, MAC address, bridge and namespace, which follow from the number of each. More or fewer of them, a change, and the repair of what others changed touch only the interfaces concerned. The engine keeps one record of them all, so that a thousand cost it no more than one.",
+  example: `const pool = new tuntap.TunPool("fc", {
+  count: 64,
+  owner: "nobody",
+  addressPlan: { subnet: "172.16.0.0/24", each: "/30" },
+});
+
+export const guests = pool.members.apply((members) => members.map(({ peerAddress }) => peerAddress));`,
+  inputs,
+  outputs: {
+    members: {
+      type: "array",
+      description: "The interfaces, by their numbers.",
+      items: {
+        type: "object",
+        properties: {
+          name: { type: "string", required: true, description: "Interface name." },
+          namespace: { type: "string", description: "Network namespace it is in, if not the host's." },
+          address: {
+            type: "string",
+            description:
+              "IPv4 address of the interface with its prefix length, where `addressPlan` gives one.",
+          },
+          peerAddress: {
+            type: "string",
+            description:
+              "IPv4 address for whoever is at the other end (the guest), with its prefix length, where `addressPlan` gives one.",
+          },
+          macAddress: { type: "string", description: "MAC address of the interface, on TAPs." },
+          guestMacAddress: {
+            type: "string",
+            description: "MAC address of the guest, with `consumer`.",
+          },
+          bridge: { type: "string", description: "The bridge it is a port of." },
+          ...tellings,
+        },
+      },
+    },
+  },
+  naming: {
+    of: ({ namePattern }, unknown) =>
+      unknown?.has("namePattern") ? undefined : (namePattern as string | undefined),
+    property: "namePattern",
+    form: "`PATTERN`, or `NAMESPACE/PATTERN` in a namespace: `fc%d`, `blue/fc%d`.",
+    space: linkSpace,
+  },
+  member: tunInterface,
+  defaults: (logicalName) => ({
+    namePattern: defaultPattern((bytes) => automaticName(logicalName, bytes, nameProblem(bytes))),
+  }),
+  shape: ["count", "namePattern", "namespace", "namespacePattern", "addressPlan", "macPlan", "bridges"],
+  derived: {
+    addressPlan: ["address", "netmask"],
+    macPlan: ["macAddress", "guestMacAddress"],
+    bridges: ["bridge"],
+    namePattern: ["name"],
+    namespacePattern: ["namespace"],
+  },
+  counted: "count",
+  expand,
+  rules,
+  async hostRules(values, unknown, host) {
+    const { bridges, bridge } = values as { bridges?: string[]; bridge?: string };
+    if (unknown.has("namespacePattern") || values.namespacePattern !== undefined)
+      return accountProblems(values, host);
+    const [accounts, ...found] = await Promise.all([
+      accountProblems(values, host),
+      ...(bridges ?? (bridge === undefined ? [] : [bridge])).map((name) =>
+        bridgeProblems({ ...values, bridge: name }, unknown, host),
+      ),
+    ]);
+    const property = bridges ? "bridges" : "bridge";
+    return [...accounts, ...found.flat().map((problem) => ({ ...problem, property }))];
+  },
+  warnings: (values) => tunInterface.warnings?.(values) ?? [],
+  present(values, members, secrets) {
+    const shown = [...members].map(([number, outputs]): Member => {
+      const entries = { ...outputs, peerAddress: plannedFor(values, number).peer };
+      const told = memberOutputs.filter(([name, from]) => !secrets.includes(from) && name in entries);
+      return Object.fromEntries(
+        told.map(([name]) => [name, entries[name as keyof typeof entries]]),
+      ) as Member;
+    });
+    return { members: shown };
+  },
+  recall: ({ members }) =>
+    ((members as Member[] | undefined) ?? []).map(
+      ({ name: called, namespace, address: own, macAddress: mac, bridge }): Inputs => ({
+        name: called,
+        namespace,
+        ...(own !== undefined && { address: own }),
+        ...(mac !== undefined && { macAddress: mac }),
+        ...(bridge !== undefined && { bridge }),
+      }),
+    ),
+};
+
+function nameProblem(bytes: number): (text: string) => string | undefined {
+  return (text) => (Buffer.byteLength(text) > bytes ? "is too long" : linkNameProblem(text));
+}
