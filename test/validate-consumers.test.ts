@@ -48,6 +48,17 @@ describe.each(several)("%s", (consumer) => {
     for (const queues of [2, 256]) expect(messages({ consumer, queues, multiQueue: true })).toEqual([]);
   });
 
+  test("all queues but that of the process that keeps the interface", () => {
+    const kept = { consumer, multiQueue: true, persistence: "process" };
+    expect(messages({ ...kept, queues: 255 })).toEqual([]);
+    expect(messages({ ...kept, queues: 256 })).toEqual([
+      expect.stringMatching(
+        /^queues 256: the kernel has 256 .* with `persistence` "process" one .* at most 255$/,
+      ),
+    ]);
+    expect(messages({ ...kept, queues: 256 }, ["persistence"])).toEqual([]);
+  });
+
   test("several queues of an interface with one: what it opens, what is there, and what to do", () => {
     const expected = new RegExp(
       `^queues 4: \`consumer\` "${consumer}" opens each of them with IFF_MULTI_QUEUE, and the interface has a single queue \\(\`multiQueue\` is not true\\), so it would .*; set multiQueue to true, or take queues out$`,

@@ -64,6 +64,24 @@ describe.each(consumers)("%s", (consumer) => {
   );
 });
 
+test("the kernel has so many queues of an interface, that of its keeper among them", async () => {
+  const count = [
+    "import fcntl, os, struct",
+    "fds = []",
+    "try:",
+    "  while len(fds) < 300:",
+    "    fds.append(os.open('/dev/net/tun', os.O_RDWR))",
+    "    fcntl.ioctl(fds[-1], 0x400454ca, struct.pack('16sH22s', b'vm0', 0x5102, b''))",
+    "except OSError:",
+    "  print(len(fds) - 1)",
+  ].join("\n");
+  const opened = async () => Number(await lab.exec("python3", "-c", count));
+  await program.declare(kind, "vm0", base({ multiQueue: true }));
+  expect(await opened()).toBe(256);
+  await program.declare(kind, "vm0", base({ multiQueue: true, persistence: "process" }));
+  expect(await opened()).toBe(255);
+});
+
 test("is checked before anything is changed", async () => {
   const before = await lab.snapshot();
   await expect(

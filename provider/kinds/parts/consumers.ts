@@ -83,7 +83,7 @@ function queueRules(consumer: Consumer, { queues = 1, multiQueue, persistence }:
       },
     ];
   }
-  if (several === (multiQueue === true)) return [];
+  if (several === (multiQueue === true)) return keptRules(Number(queues), persistence);
   if (several) {
     return [
       {
@@ -98,6 +98,16 @@ function queueRules(consumer: Consumer, { queues = 1, multiQueue, persistence }:
     {
       property: "multiQueue",
       message: `multiQueue true: \`consumer\` "${consumer}" opens one queue, without IFF_MULTI_QUEUE, and the interface has several, so ${refusal}; take multiQueue${kept} out${more}`,
+    },
+  ];
+}
+
+function keptRules(queues: number, persistence: unknown): Problem[] {
+  if (queues < mostQueues || persistence !== "process") return [];
+  return [
+    {
+      property: "queues",
+      message: `queues ${queues}: the kernel has ${mostQueues} of an interface at most, and with \`persistence\` "process" one of them is that process's; give at most ${mostQueues - 1}`,
     },
   ];
 }
