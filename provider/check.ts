@@ -4,6 +4,7 @@ import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
 import { type AnyKind, type Inputs, isSet, type Kind, type Problem } from "./kinds/kind";
 import { namespaceSpace } from "./kinds/parts/names";
+import { Lint } from "./lint";
 import { wantedMembers } from "./members";
 import {
   defaultName,
@@ -38,11 +39,16 @@ interface Sought {
 /** What can be said of a resource before anything is changed. */
 export class Checker {
   private readonly recognised = new Set<string>();
+  private readonly lint: Lint;
 
+  /** @param tell for what is about a resource that was checked before. */
   constructor(
     private readonly host: Host,
     private readonly claims: Claims,
-  ) {}
+    private readonly tell?: (urn: string, notices: readonly Notice[]) => unknown,
+  ) {
+    this.lint = new Lint(host);
+  }
 
   /** The plan found the resource's own object, without its lease: when it is replaced it is no stranger. */
   recognise(urn: string): void {
@@ -67,6 +73,16 @@ export class Checker {
         ...(kind.warnings?.(inputs) ?? []),
       ]) {
         if (!about(message)) notices.push({ severity: "warning", message });
+      }
+      for (const { on, message } of await this.lint.see(
+        kind.name,
+        identity.urn,
+        inputs,
+        unknown,
+        identity.secrets,
+      )) {
+        if (on === identity.urn) notices.push({ severity: "warning", message });
+        else await this.tell?.(on, [{ severity: "warning", message }]);
       }
       const sought = this.soughtBy(kind, { ...wanted, inputs });
       problems.push(...this.claimNames(kind, identity, inputs, sought));

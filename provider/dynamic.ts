@@ -30,7 +30,7 @@ function core(): { reconciler: Reconciler; engine: Engine | undefined } {
     engine?.endWithIt();
     const run = {
       onBusy,
-      tell: (urn: string, notices: readonly Notice[]) => void engine?.tell(urn, notices),
+      tell: (urn: string, notices: readonly Notice[]) => engine?.tell(urn, notices),
       interrupted,
     };
     shared = { reconciler: new Reconciler(new Host(openKernel()), new Claims(), run), engine };

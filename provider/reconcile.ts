@@ -39,8 +39,8 @@ export class InitialisationFailure extends Error {
 export interface Run {
   /** What to do with interfaces that a process holds, whatever is declared. */
   onBusy?: BusyMode;
-  /** Tells what cannot wait until a call has ended. */
-  tell?(urn: string, notices: readonly Notice[]): void;
+  /** Tells what cannot wait until a call has ended, or is about another resource. */
+  tell?(urn: string, notices: readonly Notice[]): unknown;
   /** Whether the run is to end soon, so that no wait should go on. */
   interrupted?(): boolean;
 }
@@ -56,7 +56,7 @@ export class Reconciler {
     claims: Claims,
     private readonly run: Run = {},
   ) {
-    this.checker = new Checker(host, claims);
+    this.checker = new Checker(host, claims, run.tell);
     this.planner = new Planner(host, run.onBusy);
     this.sets = new Sets(host, this, run.onBusy);
   }
@@ -161,7 +161,7 @@ export class Reconciler {
   private patience(kind: Kind, identity: Identity, inputs: Inputs, recorded?: Outputs): Patience {
     const guarded = secretsOf(identity, recorded);
     const tell = (message: string) =>
-      this.run.tell?.(identity.urn, [
+      void this.run.tell?.(identity.urn, [
         mask({ severity: "warning", message }, guarded, inputs, recorded ?? {}),
       ]);
     return new Patience(onBusyOf(kind, inputs, this.run.onBusy), tell, this.run.interrupted);

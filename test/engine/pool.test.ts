@@ -63,10 +63,8 @@ test("status shows each member, and what nobody knows", async () => {
   const holder = await lab.hold("fc1");
   await lab.ip("link", "set", "fc2", "mtu", "9000");
   const { status } = await workspace.status();
-  const members = status.resources.filter(({ kind }: { kind: string }) => kind === "TunPool");
-  expect(
-    members.map(({ logicalName, name }: { logicalName: string; name?: string }) => [logicalName, name]),
-  ).toEqual([
+  const members = status.resources.filter(({ kind }) => kind === "TunPool");
+  expect(members.map(({ logicalName, name }) => [logicalName, name])).toEqual([
     ["fc[0]", "fc0"],
     ["fc[1]", "fc1"],
     ["fc[2]", "fc2"],

@@ -32,7 +32,7 @@ const floors: readonly (readonly Room[])[] = [
       "provider/sets",
     ),
   ],
-  [files("provider/validate"), files("provider/claims")],
+  [files("provider/validate"), files("provider/claims"), folder("provider/lint")],
   [folder("provider/validators")],
   [files("provider/formats")],
   [folder("provider/kinds")],

@@ -9,7 +9,7 @@ const cli = join(repository, "dist", "cli", "main.js");
 
 /** A resource of a program, as data: `{ $ref: "lab.name" }` is an output, `{ $secret: value }` a secret. */
 export interface Declared {
-  kind: "TunInterface" | "Bridge" | "Namespace" | "Route" | "Sysctl";
+  kind: keyof typeof import("../../sdk/resources");
   name: string;
   args?: Record<string, unknown>;
   options?: { protect?: boolean };

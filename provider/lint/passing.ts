@@ -1,0 +1,117 @@
+import type { Host } from "../host/host";
+import { parseUrn } from "../host/leases";
+import type { Inputs } from "../kinds/kind";
+
+/** A resource as its check passes by, valid by itself. */
+export interface Passing {
+  kind: string;
+  urn: string;
+  inputs: Inputs;
+  /** Names of inputs that no rule may look at: not known yet, or a secret that no other resource may tell. */
+  hidden: ReadonlySet<string>;
+}
+
+/** Something that only the whole program shows. */
+export interface Finding {
+  /**
+   * The URN of the resource that it is told on. Resources that do not depend on each other pass in any order, in
+   * another one in each run, so that it does not go by who passed first.
+   */
+  on: string;
+  /** It is told once in a run: a resource, and what it is told about. */
+  about: string;
+  message: string;
+}
+
+/** What looks at all resources of a run, one after the other, in any order. A resource may pass again, with other inputs. */
+export type Rule = (passing: Passing, host: Host) => readonly Finding[] | Promise<readonly Finding[]>;
+
+export const nothing: readonly Finding[] = [];
+
+/** The value of a key, made where there is none. */
+export function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const value = map.get(key);
+  if (value !== undefined) return value;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+/** What resources that passed have said, by a key that others look up; each by the URN of who said it last. */
+export class Facts<T> {
+  private readonly byKey = new Map<string, Map<string, T>>();
+  private readonly keysOf = new Map<string, string[]>();
+
+  /** A resource that passes again says all anew. */
+  forget(urn: string): void {
+    const keys = this.keysOf.get(urn);
+    if (keys === undefined) return;
+    for (const key of keys) this.byKey.get(key)?.delete(urn);
+    this.keysOf.delete(urn);
+  }
+
+  add(key: string, urn: string, fact: T): void {
+    entryOf(this.byKey, key, () => new Map<string, T>()).set(urn, fact);
+    entryOf(this.keysOf, urn, (): string[] => []).push(key);
+  }
+
+  /** By URN; undefined where nobody said anything. */
+  of(key: string): ReadonlyMap<string, T> | undefined {
+    return this.byKey.get(key);
+  }
+}
+
+/** A link that a resource declares. */
+export interface PassingLink {
+  /** Where names are unique: `namespace` and a separator. */
+  place: string;
+  namespace: string | undefined;
+  inputs: Inputs;
+}
+
+/** Kinds whose inputs are those of one link. */
+const singles: ReadonlySet<string> = new Set(["TunInterface", "Bridge", "Vxlan"]);
+
+/** The links of a resource, whatever its kind; none while it is not known where they are. */
+export function linksOf({ kind, inputs, hidden }: Passing): readonly PassingLink[] {
+  if (singles.has(kind)) return hidden.has("namespace") ? [] : [linkOf(inputs)];
+  if (kind === "TunPool") return poolLinks(inputs, hidden);
+  const { ends } = inputs;
+  return Array.isArray(ends) && !hidden.has("ends") ? ends.map(linkOf) : [];
+}
+
+/** Of a pool, one link for each bridge that its members are on; else one for all of its subnet. */
+function poolLinks(inputs: Inputs, hidden: ReadonlySet<string>): PassingLink[] {
+  if (["namespace", "namespacePattern", "bridge", "bridges"].some((name) => hidden.has(name))) return [];
+  const { namespace, namespacePattern, bridge, bridges, mtu, up, addressPlan } = inputs;
+  if (namespacePattern !== undefined) return [];
+  const on = (bridges as readonly string[] | undefined) ?? (bridge === undefined ? [] : [bridge as string]);
+  if (on.length > 0) return on.map((name) => linkOf({ namespace, bridge: name, mtu, up }));
+  const subnet = hidden.has("addressPlan") ? undefined : (addressPlan as Inputs | undefined)?.subnet;
+  return [linkOf({ namespace, mtu, up, address: subnet })];
+}
+
+function linkOf(inputs: Inputs): PassingLink {
+  const namespace = inputs.namespace as string | undefined;
+  return { place: `${namespace ?? ""}\0`, namespace, inputs };
+}
+
+/** A known input of a link. */
+export function known<T extends string | number | boolean>(
+  { hidden }: Passing,
+  { inputs }: PassingLink,
+  name: string,
+): T | undefined {
+  return hidden.has(name) ? undefined : (inputs[name] as T | undefined);
+}
+
+/** A resource, for people: `Bridge "br0"`. */
+export function labelOf(urn: string): string {
+  const { kind, logicalName } = parseUrn(urn);
+  return `${kind} ${JSON.stringify(logicalName)}`;
+}
+
+/** ` in namespace blue`, and nothing for the host's. */
+export function placeText(namespace: string | undefined): string {
+  return namespace === undefined ? "" : ` in namespace ${namespace}`;
+}

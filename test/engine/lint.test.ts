@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Lab } from "../harness/lab";
+import { type Declared, type Report, Workspace } from "../harness/workspace";
+
+let lab: Lab;
+let workspace: Workspace;
+
+beforeAll(async () => {
+  lab = await Lab.open(false);
+  workspace = new Workspace();
+});
+afterAll(async () => {
+  workspace.close();
+  await lab.close();
+});
+
+function program(sound: boolean): Declared[] {
+  const inLab = { namespace: { $ref: "lab.name" } };
+  const tap = (name: string, args: Record<string, unknown>): Declared => ({
+    kind: "TunInterface",
+    name,
+    args: { ...inLab, owner: "nobody", ...args },
+  });
+  return [
+    { kind: "Namespace", name: "lab", args: { name: lab.name } },
+    {
+      kind: "Bridge",
+      name: "br0",
+      args: { ...inLab, address: "192.0.2.1/24", mtu: sound ? 9000 : 1500, stp: !sound },
+    },
+    tap("vm0", { bridge: { $ref: "br0.name" }, mtu: 9000 }),
+    tap("vm1", { bridge: { $ref: "br0.name" } }),
+    tap("other0", { address: sound ? "198.51.100.1/24" : "192.0.2.200/25" }),
+  ];
+}
+
+/** What is warned of, by resource. */
+function warned({ diagnostics }: Report): Record<string, string[]> {
+  const byName: Record<string, string[]> = {};
+  for (const { severity, message, urn } of diagnostics) {
+    const name = String(urn?.split("::").pop());
+    if (severity === "warning") byName[name] = [...(byName[name] ?? []), message.trim()];
+  }
+  return byName;
+}
+
+const expected = {
+  br0: [expect.stringMatching(/^it runs STP, .*: a port forwards nothing for its first 30 seconds/)],
+  vm0: [expect.stringMatching(/^mtu 9000 is above the 1500 of its bridge, Bridge "br0": /)],
+  other0: [
+    expect.stringMatching(
+      /^its subnet 192\.0\.2\.128\/25 overlaps that of Bridge "br0" \(192\.0\.2\.0\/24\) in/,
+    ),
+  ],
+};
+
+test("what the program as a whole shows is told in the plan and in the run, on the right resource, once", async () => {
+  workspace.declare(...program(false));
+  expect(warned(await workspace.succeed("preview"))).toEqual(expected);
+  // Which previews first: what is told in both is reported once, so it was told on the same resource.
+  expect(warned(await workspace.succeed("up"))).toEqual(expected);
+  expect(warned(await workspace.succeed("up", "--expect-no-changes"))).toEqual(expected);
+});
+
+test("a sound program is told nothing", async () => {
+  workspace.declare(...program(true));
+  expect(warned(await workspace.succeed("up"))).toEqual({});
+  expect(warned(await workspace.succeed("preview", "--expect-no-changes"))).toEqual({});
+  expect(warned(await workspace.succeed("down"))).toEqual({});
+});
