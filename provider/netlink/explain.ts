@@ -3,19 +3,28 @@
 import { isTuntapError } from "../errors";
 import { addressFamily } from "./address";
 import { NLA_TYPE_MASK, type Table, type Value, variantTable } from "./attribute";
+import { bridgeLinkFamily } from "./bridge-link";
 import { eachAttribute, findSelector, readPlain } from "./decode";
 import { attributesStart, type Family } from "./family";
 import { readLayout } from "./layout";
 import { linkFamily } from "./link";
 import { messageEnd, messageHeader, NLM_F, RTM } from "./message";
+import { AF_BRIDGE, neighbourFamily } from "./neighbour";
 import { routeFamily } from "./route";
 import { showBytes } from "./value";
 
 const families = new Map<number, Family>(
-  [linkFamily, addressFamily, routeFamily].flatMap((family: Family) =>
+  [linkFamily, addressFamily, routeFamily, neighbourFamily].flatMap((family: Family) =>
     family.types.map((type) => [type, family] as const),
   ),
 );
+
+/** Of a link, the family that follows the header decides what is in it. */
+function familyOf(message: Buffer, type: number): Family | undefined {
+  const family: Family | undefined = families.get(type);
+  const isBridge = family === linkFamily && message[messageHeader.size] === AF_BRIDGE;
+  return isBridge ? bridgeLinkFamily : family;
+}
 
 const typeNames = new Map<number, string>([
   ...["NOOP", "ERROR", "DONE", "OVERRUN"].map((name, index) => [index + 1, `NLMSG_${name}`] as const),
@@ -30,7 +39,7 @@ export function explain(message: Buffer): string {
     const { type, flags, sequence, port } = readLayout(messageHeader, message, 0);
     const name = typeNames.get(type) ?? `type ${type}`;
     lines.push(`${name} ${flagNames(type, flags)} sequence ${sequence} port ${port}`);
-    const family = families.get(type);
+    const family = familyOf(message, type);
     if (!family || end < attributesStart(family)) {
       lines.push(`  ${showBytes(message.subarray(messageHeader.size, end))}`);
     } else {
@@ -85,7 +94,7 @@ function tableOf(table: Table, value: Value, bytes: Buffer, start: number, end: 
 export function attributeAt(message: Buffer, offset: number): string | undefined {
   try {
     const end = messageEnd(message, 0);
-    const family = families.get(readLayout(messageHeader, message, 0).type);
+    const family = familyOf(message, readLayout(messageHeader, message, 0).type);
     return family && nameAt(family.attributes, message, attributesStart(family), end, offset);
   } catch (error) {
     if (!isTuntapError(error)) throw error;

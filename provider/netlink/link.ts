@@ -7,6 +7,7 @@ import { type FieldValues, layout } from "./layout";
 import { type Message, type RawAttribute, RTM } from "./message";
 import { tunTable } from "./tun";
 import { binary, mac, s32, string, text, u8, u16, u32 } from "./value";
+import { vxlanTable } from "./vxlan";
 
 /** IFF_*, the flags of a link, linux/if.h. */
 export const IFF = {
@@ -47,7 +48,7 @@ const linkHeader = layout(16, {
 /** IFLA_INFO_*. Data of kinds and slave kinds without a table here is a Buffer. */
 const linkinfoTable = table("link.linkinfo", {
   kind: [1, string()],
-  data: [2, variant("kind", { tun: tunTable, bridge: bridgeTable })],
+  data: [2, variant("kind", { tun: tunTable, bridge: bridgeTable, vxlan: vxlanTable })],
   xstats: [3, binary],
   slaveKind: [4, string()],
   slaveData: [5, variant("slaveKind", { bridge: bridgePortTable })],

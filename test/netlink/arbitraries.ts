@@ -41,9 +41,12 @@ function texts(of: Plain<Any>): fc.Arbitrary<string> {
 }
 
 function structOf(of: Plain<Any>, numbers: number[]): Record<string, number> {
-  const size = [8, 16, 32].find((length) => of.fits(length))!;
+  const size = [4, 8, 16, 32].find((length) => of.fits(length))!;
   const names = Object.keys(of.read(Buffer.alloc(size), 0, size));
-  return Object.fromEntries(names.map((name, index) => [name, numbers[index]!]));
+  const whole = Object.fromEntries(names.map((name, index) => [name, numbers[index]!]));
+  if (of.accepts(whole)) return whole;
+  // Fields of two bytes.
+  return Object.fromEntries(names.map((name, index) => [name, numbers[index]! & 0xffff]));
 }
 
 /** Attributes that no table has. */
@@ -86,7 +89,7 @@ function entries(row: Row): fc.Arbitrary<[string, Any][]> {
         ]),
       );
       const unknown = buffer(60).map((made): [string, Any][] => [
-        [value.selector, "vxlan"],
+        [value.selector, "macvlan"],
         [row.name, made],
       ]);
       return fc

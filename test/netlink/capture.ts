@@ -2,7 +2,9 @@
  * Remakes test/fixtures/netlink: what `ip` sends for common requests, and what the kernel answers to dumps beside what
  * `ip -j -d` made of the same answers. Needs root, iproute2 and strace; works only inside namespaces that it makes.
  *
- *     npx tsx test/netlink/capture.ts
+ *     npx tsx test/netlink/capture.ts [forwarding]
+ *
+ * Without a word, all files are made anew; with it, that one.
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
@@ -31,8 +33,11 @@ interface Traced {
   output: string;
 }
 
-/** Runs `ip` under strace, which dumps the bytes of every send and receive as ` | 00000  20 00 …`. */
-function trace(command: string): Traced {
+/**
+ * Runs `ip` (or `bridge`) under strace, which dumps the bytes of every send and receive as ` | 00000  20 00 …`.
+ * @param mayFail where it is what is sent that counts, and this kernel may not know it.
+ */
+function trace(command: string, program = "ip", mayFail = false): Traced {
   const options = [
     "-e",
     "trace=sendmsg,sendto,recvmsg",
@@ -43,11 +48,12 @@ function trace(command: string): Traced {
     "-e",
     "read=all",
   ];
-  const { status, stdout, stderr } = spawnSync("strace", [...options, "ip", ...words(command)], {
+  const { status, stdout, stderr } = spawnSync("strace", [...options, program, ...words(command)], {
     encoding: "utf8",
     maxBuffer: 2 ** 26,
   });
-  if (status !== 0) throw new Error(`ip ${command}: ${stderr.split("\n").slice(-3).join(" ")}`);
+  if (status !== 0 && !mayFail)
+    throw new Error(`${program} ${command}: ${stderr.split("\n").slice(-3).join(" ")}`);
   const sent: Buffer[] = [];
   const received: Buffer[] = [];
   for (const call of stderr.split(/^(?=(?:send|recv)\w+\()/m)) {
@@ -179,6 +185,53 @@ function captureRoutes(): void {
   });
 }
 
+/** Each begins with the program. */
+const forwarding = [
+  "ip link add vx0 type vxlan id 42 local 192.0.2.1 remote 192.0.2.9 dev under0 dstport 4789 ttl 5 nolearning ageing 100",
+  "ip link add vx1 type vxlan id 43 local 2001:db8::1 group ff05::1 dev under0 dstport 8472 srcport 1000 2000",
+  "ip link set vx0 type vxlan remote 192.0.2.8",
+  "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.10",
+  "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.11 port 8472 vni 7 via under0",
+  "bridge fdb replace 52:54:00:00:00:01 dev vx0 dst 192.0.2.10",
+  "bridge fdb append 00:00:00:00:00:00 dev vx1 dst 2001:db8::10",
+  "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.12",
+  "bridge fdb del 00:00:00:00:00:00 dev vx0 dst 192.0.2.12",
+  "bridge fdb add 52:54:00:00:00:02 dev vx0 dst 192.0.2.10 dynamic",
+  "bridge fdb show",
+  "bridge vlan add dev vx0 vid 10",
+  "bridge vlan add dev vx0 vid 20 pvid untagged",
+  "bridge vlan add dev vx0 vid 30-40",
+  "bridge vlan add dev vx0 vid 50-60 untagged",
+  "bridge vlan del dev vx0 vid 10",
+  "bridge vlan del dev vx0 vid 30-40",
+  "bridge -c vlan show",
+];
+
+function captureForwarding(): void {
+  ip("link add under0 type veth peer name under1");
+  ip("link set under0 up");
+  ip("link add br0 type bridge");
+  const attach = forwarding.findIndex((command) => command.includes("vlan add"));
+  const captured = forwarding.map((command, position) => {
+    if (position === attach) ip("link set vx0 master br0");
+    const [program = "", ...rest] = command.split(" ");
+    const { sent } = trace(rest.join(" "), program, command.includes(" vlan "));
+    return {
+      command,
+      messages: sent.filter((message) => !isProbe(message)).map((message) => message.toString("hex")),
+    };
+  });
+  const entries = trace("-j -d fdb show", "bridge");
+  const links = trace("-N -j -d link show type vxlan");
+  const hex = ({ received }: Traced) => received.map((bytes) => bytes.toString("hex"));
+  save("forwarding.json", {
+    requests: captured,
+    received: [...hex(entries), ...hex(links)],
+    entries: JSON.parse(entries.output),
+    links: JSON.parse(links.output),
+  });
+}
+
 function save(name: string, content: unknown): void {
   const origin = {
     kernel: release().replace(/-.*/, ""),
@@ -201,6 +254,9 @@ function inNamespaces(work: () => void): void {
 }
 
 mkdirSync(folder, { recursive: true });
-inNamespaces(captureRequests);
-inNamespaces(captureReplies);
-inNamespaces(captureRoutes);
+if (process.argv[2] === undefined) {
+  inNamespaces(captureRequests);
+  inNamespaces(captureReplies);
+  inNamespaces(captureRoutes);
+}
+inNamespaces(captureForwarding);

@@ -36,6 +36,37 @@ export const routeMessages = routes.received
 /** What `ip -N -j -d route show table all` made of the same bytes. */
 export const shownRoutes = routes.shown;
 
+interface Forwarding {
+  requests: { command: string; messages: string[] }[];
+  received: string[];
+  entries: Record<string, unknown>[];
+  links: Record<string, unknown>[];
+}
+
+const forwarding: Forwarding = captured("forwarding.json");
+
+/** What `ip` and `bridge` sent for VXLAN interfaces, forwarding entries and VLANs of ports, by command. */
+export const forwardingRequests = new Map(
+  forwarding.requests.map(({ command, messages }) => [
+    command,
+    messages.map((hex) => Buffer.from(hex, "hex")),
+  ]),
+);
+
+const forwarded = forwarding.received.flatMap((hex) => [...splitMessages(Buffer.from(hex, "hex"))]);
+
+/** A dump of forwarding entries. */
+export const neighbourMessages = forwarded.filter((message) => message.readUInt16LE(4) === RTM.NEWNEIGH);
+
+/** A dump of VXLAN interfaces: the last of several answers that have them, and others. */
+export const vxlanMessages = forwarded
+  .filter((message) => message.readUInt16LE(4) === RTM.NEWLINK && message.includes("vxlan\0"))
+  .slice(-forwarding.links.length);
+
+/** What `bridge -j -d fdb show` and `ip -N -j -d link show type vxlan` made of the same bytes. */
+export const shownEntries = forwarding.entries;
+export const shownVxlans = forwarding.links;
+
 /** A message with its sequence and port set to 0, and without what was sent after its end. */
 export function anonymous(message: Buffer): Buffer {
   const copy = Buffer.from(message.subarray(0, message.readUInt32LE(0)));

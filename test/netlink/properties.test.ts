@@ -5,10 +5,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isTuntapError } from "../../provider/errors";
 import { addressFamily, decodeAddress } from "../../provider/netlink/address";
+import { bridgeLinkFamily } from "../../provider/netlink/bridge-link";
 import { attributeAt, explain } from "../../provider/netlink/explain";
 import { attributesStart, decodeMessage, encodeMessage, type Family } from "../../provider/netlink/family";
 import { decodeLink, linkFamily } from "../../provider/netlink/link";
 import { splitMessages } from "../../provider/netlink/message";
+import { neighbourFamily } from "../../provider/netlink/neighbour";
 import { decodeRoute, routeFamily } from "../../provider/netlink/route";
 import { readText, textBytes } from "../../provider/netlink/text";
 import { unknownAttributes, valuesOf } from "./arbitraries";
@@ -18,6 +20,8 @@ const families: [string, Family][] = [
   ["link", linkFamily],
   ["address", addressFamily],
   ["route", routeFamily],
+  ["neighbour", neighbourFamily],
+  ["bridge link", bridgeLinkFamily],
 ];
 
 /** With a nest. */

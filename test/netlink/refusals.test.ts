@@ -69,10 +69,10 @@ describe("values that cannot be encoded", () => {
     ],
     [
       "data of a kind without a table",
-      link({ linkinfo: { kind: "vxlan", data: { id: 1 } } }),
+      link({ linkinfo: { kind: "macvlan", data: { id: 1 } } }),
       "linkinfo.data",
       "{ id: 1 }",
-      "a Buffer, because kind is 'vxlan'",
+      "a Buffer, because kind is 'macvlan'",
     ],
     ["data that no kind tells", link({ linkinfo: { data: {} } }), "linkinfo.data", "{}", "kind is undefined"],
     [
