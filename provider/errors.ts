@@ -44,6 +44,16 @@ export const errorTable = {
     meaning: "The link that the interface shall be a port of is no bridge.",
     remedy: "Give the name of a bridge.",
   },
+  VNI_TAKEN: {
+    meaning:
+      "Another VXLAN interface of the network namespace has the same VNI and destination port, and the kernel allows one.",
+    remedy:
+      "Choose another `vni` or `destinationPort`, or remove the other one; one of the same name can be taken over with `adopt: true`.",
+  },
+  DEVICE_MISSING: {
+    meaning: "The interface by which the packets of a tunnel shall leave does not exist in its namespace.",
+    remedy: "Give the name of one that exists, or pass the `.name` of the resource that makes it.",
+  },
   BRIDGE_IN_USE: {
     meaning: "Ports are on the bridge that this stack did not make, so it is not deleted or made anew.",
     remedy:

@@ -11,6 +11,7 @@ import { ipv4SubnetProblem } from "./kinds/parts/member-plans";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
 import { destinationProblem, hopProblem } from "./kinds/parts/route-checks";
 import { sysctlNameProblem, sysctlValueProblem } from "./kinds/parts/sysctl-checks";
+import { forwardingMacProblem, groupProblem, tunnelEndProblem } from "./kinds/parts/vxlan-checks";
 
 /** Checkers by format name; each says why a text is not of the format. */
 export const formats: Readonly<Record<string, (text: string) => string | undefined>> = {
@@ -28,6 +29,9 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   hop: hopProblem,
   "sysctl-name": sysctlNameProblem,
   "sysctl-value": sysctlValueProblem,
+  "tunnel-end": tunnelEndProblem,
+  "multicast-group": groupProblem,
+  "forwarding-mac": forwardingMacProblem,
 };
 
 /** What the schema of a number does not say by itself: a netmask as a number has a range of its own. */

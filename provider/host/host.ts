@@ -3,6 +3,7 @@ import type { Holder, Kernel, NamespaceName, Reply } from "../kernel/kernel";
 import { Accounts } from "./accounts";
 import { Addresses } from "./addresses";
 import { Batch } from "./batch";
+import { Forwarding } from "./forwarding";
 import { Links } from "./links";
 import { Namespaces } from "./namespaces";
 import { Routes } from "./routes";
@@ -21,6 +22,7 @@ export class Host {
   readonly namespaces: Namespaces;
   readonly accounts: Accounts;
   readonly routes: Routes;
+  readonly forwarding: Forwarding;
   readonly scenes: Scenes;
   readonly sysctls: Sysctls;
   readonly batch: Batch;
@@ -37,6 +39,7 @@ export class Host {
     this.links = new Links(kernel);
     this.addresses = new Addresses(kernel);
     this.routes = new Routes(kernel);
+    this.forwarding = new Forwarding(kernel);
     this.batch = new Batch(kernel, async (namespace) => {
       const { links } = await this.scenes.lately(namespace);
       return new Set(links.all.map((link) => link.group));

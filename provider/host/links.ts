@@ -4,6 +4,7 @@ import type { BridgeData, BridgePortData } from "../netlink/bridge";
 import { encodeLink, IFF, type LinkAttributes, linkDecoder } from "../netlink/link";
 import { NLM_F, RTM, splitMessages } from "../netlink/message";
 import type { TunData } from "../netlink/tun";
+import type { VxlanData } from "../netlink/vxlan";
 import { change } from "./batch";
 import { isLease } from "./leases";
 
@@ -66,6 +67,8 @@ export interface Link {
   bridge?: BridgeData;
   /** What the kernel says of a bridge's port. */
   port?: BridgePortData;
+  /** What the kernel says of a VXLAN interface. */
+  vxlan?: VxlanData;
 }
 
 /** All links of a namespace at one moment. */
@@ -104,10 +107,15 @@ export class Links {
   }
 }
 
-/** A message that makes a link, down; EEXIST where the name is taken. */
-export function createLink(name: string, kind: string, attributes: Partial<LinkAttributes>): Buffer {
+/** A message that makes a link, down; EEXIST where the name is taken. @param data of the kind. */
+export function createLink(
+  name: string,
+  kind: string,
+  attributes: Partial<LinkAttributes>,
+  data?: VxlanData,
+): Buffer {
   const flags = change | NLM_F.CREATE | NLM_F.EXCL;
-  return encodeLink(RTM.NEWLINK, flags, {}, { ...attributes, ifname: name, linkinfo: { kind } });
+  return encodeLink(RTM.NEWLINK, flags, {}, { ...attributes, ifname: name, linkinfo: { kind, data } });
 }
 
 /** A message that sets attributes of a link; IFLA_LINKINFO must not be among them for a TUN or TAP. */
@@ -185,6 +193,7 @@ function decodeTable(bytes: Buffer): LinkTable {
       tun: kind === "tun" ? decodeTun(data as TunData | undefined) : undefined,
       bridge: kind === "bridge" ? (data as BridgeData | undefined) : undefined,
       port: slaveKind === "bridge" ? (slaveData as BridgePortData | undefined) : undefined,
+      vxlan: kind === "vxlan" ? (data as VxlanData | undefined) : undefined,
     });
   }
   return new LinkTable(links);

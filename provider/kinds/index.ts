@@ -5,8 +5,9 @@ import { route } from "./route";
 import { sysctl } from "./sysctl";
 import { tunInterface } from "./tun-interface";
 import { tunPool } from "./tun-pool";
+import { vxlan } from "./vxlan";
 
 /** Every resource kind, by its name. */
 export const kinds: Readonly<Record<string, AnyKind>> = Object.fromEntries(
-  [tunInterface, tunPool, bridge, namespace, route, sysctl].map((kind) => [kind.name, kind]),
+  [tunInterface, tunPool, bridge, namespace, route, sysctl, vxlan].map((kind) => [kind.name, kind]),
 );

@@ -7,6 +7,7 @@ import { Bridge } from "./bridge";
 import { Namespace } from "./namespace";
 import { Route } from "./route";
 import { Sysctl } from "./sysctl";
+import { Vxlan } from "./vxlan";
 
 /** Fills in defaults; what is wrong is in `errors` until the next call. */
 interface Validator {
@@ -14,4 +15,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, Namespace, Route, Sysctl };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, Namespace, Route, Sysctl, Vxlan };

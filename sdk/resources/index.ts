@@ -6,3 +6,4 @@ export * from "./route";
 export * from "./sysctl";
 export * from "./tun-interface";
 export * from "./tun-pool";
+export * from "./vxlan";

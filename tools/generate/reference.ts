@@ -84,6 +84,9 @@ const formatWords: Readonly<Record<string, string>> = {
   destination: 'network with prefix length, or `"default"`',
   hop: "IPv4 or IPv6 address",
   "sysctl-name": "dotted name",
+  "tunnel-end": "IPv4 or IPv6 address",
+  "multicast-group": "IPv4 or IPv6 multicast address",
+  "forwarding-mac": "MAC address",
   netmask: "netmask",
   cidr: "address with prefix length",
 };
