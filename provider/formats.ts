@@ -9,6 +9,7 @@ import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-set
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { ipv4SubnetProblem } from "./kinds/parts/member-plans";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+import { vlanRangeProblem } from "./kinds/parts/port-vlans";
 import { destinationProblem, hopProblem } from "./kinds/parts/route-checks";
 import { sysctlNameProblem, sysctlValueProblem } from "./kinds/parts/sysctl-checks";
 import { forwardingMacProblem, groupProblem, tunnelEndProblem } from "./kinds/parts/vxlan-checks";
@@ -32,6 +33,7 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   "tunnel-end": tunnelEndProblem,
   "multicast-group": groupProblem,
   "forwarding-mac": forwardingMacProblem,
+  "vlan-range": vlanRangeProblem,
 };
 
 /** What the schema of a number does not say by itself: a netmask as a number has a range of its own. */

@@ -113,6 +113,7 @@ export function targetOf(
     namespace: place("namespace") as string | undefined,
     name,
     longName: shortened && /^[^\s/\0]{16,127}$/.test(logicalName) ? logicalName : undefined,
+    wanted: inputs,
     recorded,
   };
 }

@@ -89,6 +89,7 @@ describe("the rules can fail", () => {
       found({
         "provider/kernel/load.ts": 'import { createRequire } from "node:module"; const f = "tuntap.node";',
         "native/tun.cc": "x;\n".repeat(500),
+        "sdk/resources/tun.ts": "x;\n".repeat(501),
       }),
     ).toEqual([]);
   });

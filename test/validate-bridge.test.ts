@@ -25,6 +25,79 @@ test.each<[string, Inputs, RegExp]>([
     ],
   ),
   [
+    "VLAN 0",
+    { vlans: [{ id: 0 }] },
+    /^port\.vlans\[0\]\.id 0 is below the limit; give a number from 1 to 4094$/,
+  ],
+  [
+    "VLAN 4095",
+    { vlans: [{ id: 1 }, { id: 4095 }] },
+    /^port\.vlans\[1\]\.id 4095 is above the limit; give a/,
+  ],
+  [
+    "VLANs 0-5",
+    { vlans: [{ id: "0-5" }] },
+    /^port\.vlans\[0\]\.id "0-5" is outside of the VLANs that there are; /,
+  ],
+  [
+    "VLANs 5-4095",
+    { vlans: [{ id: "5-4095" }] },
+    /^port\.vlans\[0\]\.id "5-4095" is outside of .* 1 to 4094$/,
+  ],
+  [
+    "VLANs 10-2",
+    { vlans: [{ id: "10-2" }] },
+    /^port\.vlans\[0\]\.id "10-2" begins with the higher number; write it as "2-10"$/,
+  ],
+  [
+    "VLANs as words",
+    { vlans: [{ id: "all" }] },
+    /^port\.vlans\[0\]\.id "all" is neither a number nor a range/,
+  ],
+  [
+    "VLANs with commas",
+    { vlans: [{ id: "2,3" }] },
+    /^port\.vlans\[0\]\.id "2,3" is neither a number nor a range/,
+  ],
+  ["a VLAN 1.5", { vlans: [{ id: 1.5 }] }, /^port\.vlans\[0\]\.id 1\.5 is no whole number; give/],
+  ["a VLAN without id", { vlans: [{ pvid: true }] }, /^port\.vlans\[0\]\.id is required; give it$/],
+  [
+    "a VLAN as a number",
+    { vlans: [10] },
+    /^port\.vlans\[0\] 10 is a number; give an object with any of `id`/,
+  ],
+  [
+    "overlapping VLANs",
+    { vlans: [{ id: "2-10" }, { id: 1 }, { id: "10-20" }] },
+    /^port\.vlans\[2\]\.id "10-20" overlaps port\.vlans\[0\]; give each VLAN once$/,
+  ],
+  [
+    "a VLAN twice",
+    { vlans: [{ id: 5 }, { id: "5" }] },
+    /^port\.vlans\[1\]\.id "5" overlaps port\.vlans\[0\]/,
+  ],
+  [
+    "two pvids",
+    {
+      vlans: [
+        { id: 2, pvid: true },
+        { id: 3, pvid: false },
+        { id: 4, pvid: true },
+      ],
+    },
+    /^port\.vlans\[0\] and port\.vlans\[2\] have pvid, and untagged frames are of one VLAN only; leave it at one$/,
+  ],
+  [
+    "a range with pvid",
+    { vlans: [{ id: "2-3", pvid: true }] },
+    /^port\.vlans\[0\]\.id "2-3" is a range and has pvid, which one VLAN alone can have; give that one by itself$/,
+  ],
+  [
+    "pvid as a number",
+    { vlans: [{ id: 2, pvid: 1 }] },
+    /^port\.vlans\[0\]\.pvid 1 is a number; give true or false$/,
+  ],
+  [
     "a typing error",
     { isolate: true },
     /^port\.isolate is no property of port; did you mean `port\.isolated`\?$/,
@@ -41,6 +114,10 @@ test("of a port without a bridge", () => {
   expect(messages({ bridge: "br0", port: { cost: 1, priority: 0 } })).toEqual([]);
   expect(messages({ bridge: "br0", port: { cost: 65535, priority: 63 } })).toEqual([]);
   expect(messages({ bridge: "br0", port: {} })).toEqual([]);
+  const ends = [{ id: 1 }, { id: "2-4093", untagged: true }, { id: "4094", pvid: true }];
+  expect(messages({ bridge: "br0", port: { vlans: ends } })).toEqual([]);
+  expect(messages({ bridge: "br0", port: { vlans: [] } })).toEqual([]);
+  expect(messages({ bridge: "br0", port: { vlans: [{ id: "7-7", pvid: true }] } })).toEqual([]);
 });
 
 test.each<[string, Inputs, RegExp]>([

@@ -10,6 +10,7 @@ import { Routes } from "./routes";
 import { Scenes } from "./scenes";
 import { Sysctls } from "./sysctls";
 import { Tuns } from "./tuns";
+import { Vlans } from "./vlans";
 
 /** All descriptors of all processes are read: several milliseconds, for one interface as for all. */
 const lookingForHolders: Gathering<unknown> = { enough: ({ length }) => length >= 16, quiet: 5, limit: 50 };
@@ -25,6 +26,7 @@ export class Host {
   readonly forwarding: Forwarding;
   readonly scenes: Scenes;
   readonly sysctls: Sysctls;
+  readonly vlans: Vlans;
   readonly batch: Batch;
   private readonly holding: KeyedCollectors<NamespaceName, undefined, Holder[]>;
   private boot: Promise<string> | undefined;
@@ -40,6 +42,7 @@ export class Host {
     this.addresses = new Addresses(kernel);
     this.routes = new Routes(kernel);
     this.forwarding = new Forwarding(kernel);
+    this.vlans = new Vlans(kernel);
     this.batch = new Batch(kernel, async (namespace) => {
       const { links } = await this.scenes.lately(namespace);
       return new Set(links.all.map((link) => link.group));

@@ -43,6 +43,7 @@ import {
 } from "./parts/link-settings";
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty } from "./parts/placement";
+import { filteringProblems } from "./parts/port-vlans";
 
 interface Desired extends DesiredSettings, DesiredBridgeSettings {
   name: string | undefined;
@@ -177,6 +178,13 @@ export const port = tap.name;`,
     ifindex: { type: "integer", description: "Index of the bridge in its namespace." },
   },
   rules: (values) => [...addressRules(values), ...bridgeSettingRules(values)],
+  async hostRules({ vlanFiltering, vlanDefaultPvid }, _unknown, host) {
+    const fields = [
+      ...(vlanFiltering === true ? ["vlanFiltering"] : []),
+      ...(vlanDefaultPvid !== undefined ? ["vlanDefaultPvid"] : []),
+    ];
+    return filteringProblems("", fields, host);
+  },
   async desire(values) {
     return {
       name: values.name as string | undefined,

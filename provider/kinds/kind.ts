@@ -73,6 +73,8 @@ export interface Target {
   name: string;
   /** The long logical name, where the automatic name had to be shortened. */
   longName?: string;
+  /** What the program declares; what is recorded where it declares nothing (any more). */
+  wanted?: Inputs;
   /** Outputs recorded at the last change; absent before the first. */
   recorded?: Inputs;
   /** What `create` of this very call gave back; afterwards it is in `recorded`. */

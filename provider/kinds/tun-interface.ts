@@ -53,6 +53,7 @@ import {
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
+import { vlanProblems } from "./parts/port-vlans";
 import {
   consumers,
   type DesiredTun,
@@ -251,11 +252,12 @@ export const name = tap.name;`,
   },
   rules,
   async hostRules(values, unknown, host) {
-    const [accounts, bridge] = await Promise.all([
+    const problems = await Promise.all([
       accountProblems(values, host),
       bridgeProblems(values, unknown, host),
+      vlanProblems(values, unknown, host),
     ]);
-    return [...accounts, ...bridge];
+    return problems.flat();
   },
   warnings,
   async desire(values, host) {

@@ -43,6 +43,7 @@ import {
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
+import { vlanProblems } from "./parts/port-vlans";
 import { replace } from "./parts/verdicts";
 import { underlayProblems, vxlanRules } from "./parts/vxlan-checks";
 import {
@@ -219,11 +220,12 @@ export const name = segment.name;`,
   },
   rules: (values) => [...addressRules(values), ...portRules(values), ...vxlanRules(values)],
   async hostRules(values, unknown, host) {
-    const [bridge, underlay] = await Promise.all([
+    const problems = await Promise.all([
       bridgeProblems(values, unknown, host),
+      vlanProblems(values, unknown, host),
       underlayProblems(values, unknown, host),
     ]);
-    return [...bridge, ...underlay];
+    return problems.flat();
   },
   warnings: bridgeWarnings,
   async desire(values) {

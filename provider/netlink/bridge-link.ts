@@ -1,10 +1,12 @@
 /** Links as a bridge sees them: RTM_*LINK of family AF_BRIDGE, whose IFLA_AF_SPEC holds IFLA_BRIDGE_* (linux/if_bridge.h). */
 
 import { list, nested, table, type Values } from "./attribute";
+import { integers } from "./bytes";
 import { decodeMessage, encodeMessage, type Family } from "./family";
 import { layout } from "./layout";
 import { type LinkHeader, linkFamily } from "./link";
-import type { Message } from "./message";
+import { type Message, NLM_F, RTM } from "./message";
+import { AF_BRIDGE } from "./neighbour";
 import { binary, struct, u16, u32 } from "./value";
 
 /** RTEXT_FILTER_BRVLAN_COMPRESSED (linux/rtnetlink.h): a dump shows VLANs, runs of alike ones as two entries. */
@@ -60,4 +62,24 @@ export function encodeBridgeLink(
 /** Reads one message about a link of a bridge; throws MALFORMED_MESSAGE. */
 export function decodeBridgeLink(message: Buffer): Message<LinkHeader, BridgeLinkAttributes> {
   return decodeMessage(bridgeLinkFamily, message);
+}
+
+/** RTM_GETVLAN: struct br_vlan_msg. Its answers are not read here: that there are any tells that the kernel knows VLANs. */
+const vlanFamily = {
+  types: [RTM.GETVLAN],
+  header: layout(8, { family: ["u8", 0], index: ["u32", 4] }),
+  attributes: table("vlan", {}),
+} satisfies Family;
+
+/** A dump request for the VLANs of all ports. */
+export function encodeVlanQuery(): Buffer {
+  return encodeMessage(vlanFamily, RTM.GETVLAN, NLM_F.REQUEST | NLM_F.DUMP, { family: AF_BRIDGE });
+}
+
+/** IFLA_AF_SPEC of an ordinary link message, with an empty nest for the family of bridges. */
+export function emptyBridgeSpec(): Buffer {
+  const bytes = Buffer.alloc(4);
+  integers.u16.write(bytes, 0, bytes.length);
+  integers.u16.write(bytes, 2, AF_BRIDGE);
+  return bytes;
 }

@@ -25,6 +25,7 @@ export const RTM = {
   NEWLINKPROP: 108,
   DELLINKPROP: 109,
   GETLINKPROP: 110,
+  GETVLAN: 114,
 } as const;
 
 /** NLM_F_*, linux/netlink.h. From 0x100 on, the meaning depends on whether the message is a GET, a NEW or a DEL. */

@@ -78,6 +78,40 @@ export interface TunPoolMacPlan {
 }
 
 /**
+ * The VLANs of the port, all of them, in any order: others are taken off it, also the one that the bridge
+ * gives to new ports. They count while the bridge has `vlanFiltering`. Needs a kernel with VLAN filtering
+ * (CONFIG_BRIDGE_VLAN_FILTERING). When it is no longer declared, the port has that of the bridge alone
+ * (`vlanDefaultPvid`) again.
+ */
+export interface TunPoolPortVlanArgs {
+  /** Number of the VLAN, 1 to 4094, or the first and the last of several (`"2-10"`). */
+  id: pulumi.Input<number | string>;
+
+  /** Whether untagged frames that come in are of this VLAN; of one at most. Default: no. */
+  pvid?: pulumi.Input<boolean>;
+
+  /** Whether frames of it go out without a tag. Default: no. */
+  untagged?: pulumi.Input<boolean>;
+}
+
+/**
+ * The VLANs of the port, all of them, in any order: others are taken off it, also the one that the bridge
+ * gives to new ports. They count while the bridge has `vlanFiltering`. Needs a kernel with VLAN filtering
+ * (CONFIG_BRIDGE_VLAN_FILTERING). When it is no longer declared, the port has that of the bridge alone
+ * (`vlanDefaultPvid`) again. As it is read back.
+ */
+export interface TunPoolPortVlan {
+  /** Number of the VLAN, 1 to 4094, or the first and the last of several (`"2-10"`). */
+  id: number | string;
+
+  /** Whether untagged frames that come in are of this VLAN; of one at most. Default: no. */
+  pvid?: boolean;
+
+  /** Whether frames of it go out without a tag. Default: no. */
+  untagged?: boolean;
+}
+
+/**
  * Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge;
  * they are written again when it is back. One that is no longer declared goes back to what the kernel starts
  * with, but for `cost`, which stays. Default: none is managed.
@@ -121,6 +155,14 @@ export interface TunPoolPortArgs {
    * with 32.
    */
   priority?: pulumi.Input<number>;
+
+  /**
+   * The VLANs of the port, all of them, in any order: others are taken off it, also the one that the bridge
+   * gives to new ports. They count while the bridge has `vlanFiltering`. Needs a kernel with VLAN filtering
+   * (CONFIG_BRIDGE_VLAN_FILTERING). When it is no longer declared, the port has that of the bridge alone
+   * (`vlanDefaultPvid`) again.
+   */
+  vlans?: pulumi.Input<pulumi.Input<TunPoolPortVlanArgs>[]>;
 }
 
 /**
@@ -167,6 +209,14 @@ export interface TunPoolPort {
    * with 32.
    */
   priority?: number;
+
+  /**
+   * The VLANs of the port, all of them, in any order: others are taken off it, also the one that the bridge
+   * gives to new ports. They count while the bridge has `vlanFiltering`. Needs a kernel with VLAN filtering
+   * (CONFIG_BRIDGE_VLAN_FILTERING). When it is no longer declared, the port has that of the bridge alone
+   * (`vlanDefaultPvid`) again.
+   */
+  vlans?: TunPoolPortVlan[];
 }
 
 /** With `consumer: "firecracker"`: the body of `PUT /network-interfaces/{iface_id}`. */

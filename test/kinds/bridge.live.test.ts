@@ -346,11 +346,9 @@ describe("what this kernel may not have", async () => {
 
   test.skipIf(filtering)("VLAN filtering is refused with the input's name, and nothing is left", async () => {
     for (const [name, value] of Object.entries({ vlanFiltering: true, vlanDefaultPvid: 5 })) {
-      await expect(program.declare(kind, "dev0", { ...place(), [name]: value })).rejects.toMatchObject({
-        code: "NOT_SUPPORTED",
-        property: name,
-        message: expect.stringMatching(/Take `vlan\w+` out, or use a kernel .*CONFIG_BRIDGE_VLAN_FILTERING/),
-      });
+      await expect(program.declare(kind, "dev0", { ...place(), [name]: value })).rejects.toThrow(
+        new RegExp(`^${name} is given, and .*CONFIG_BRIDGE_VLAN_FILTERING\\); take it out.*NOT_SUPPORTED`),
+      );
       expect(await lab.links()).toEqual([]);
     }
     expect((await program.declare(kind, "dev0", { ...place(), vlanFiltering: false })).operation).toBe(

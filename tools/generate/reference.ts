@@ -87,6 +87,7 @@ const formatWords: Readonly<Record<string, string>> = {
   "tunnel-end": "IPv4 or IPv6 address",
   "multicast-group": "IPv4 or IPv6 multicast address",
   "forwarding-mac": "MAC address",
+  "vlan-range": "range of VLANs",
   netmask: "netmask",
   cidr: "address with prefix length",
 };

@@ -13,6 +13,7 @@ import {
 import { freeName } from "../../host/names";
 import { accepted, refusal } from "../../host/refusals";
 import type { Scene } from "../../host/scenes";
+import type { PortVlans } from "../../host/vlans";
 import type { Inputs, Sighting, Target } from "../kind";
 import { linkNameBytes, linkNameProblem, linkSpace } from "./names";
 
@@ -26,6 +27,8 @@ export interface ObservedLink {
   addresses: readonly Address[];
   /** All links beside it, at the same moment. */
   neighbours: LinkTable;
+  /** Of a port, where anything is declared of its VLANs and the kernel knows them. */
+  vlans?: PortVlans;
   bootId: string;
   /** Inode of the namespace it is in, 0 for the host's. */
   namespaceInode: number;
@@ -44,6 +47,9 @@ export async function sightLink(target: Target, host: Host, kind: string): Promi
   const object = findIn(wanted, target, kind) ?? (recorded && (await findElsewhere(target, host, kind)));
   if (object !== undefined) {
     sighting.object = object;
+    // To know them costs a dump of their own.
+    if (concernsVlans(target))
+      object.vlans = await host.vlans.ofPort(object.namespace, object.link, object.neighbours);
     sighting.leaseLost = !object.link.leases.includes(target.lease);
   }
   const namesake = wanted?.links.named(target.name);
@@ -55,6 +61,11 @@ export async function sightLink(target: Target, host: Host, kind: string): Promi
     };
   }
   return sighting;
+}
+
+/** Whether anything is declared of the VLANs of a port, or was. */
+function concernsVlans({ wanted, recorded }: Target): boolean {
+  return [wanted, recorded].some((values) => (values?.port as Inputs | undefined)?.vlans !== undefined);
 }
 
 /** undefined where the namespace does not exist. */

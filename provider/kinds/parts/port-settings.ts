@@ -2,6 +2,7 @@ import { setLink } from "../../host/links";
 import type { BridgePortData } from "../../netlink/bridge";
 import type { FieldSchema, InputSchema, Inputs, Problem, Property } from "../kind";
 import type { ObservedLink } from "./link";
+import { type DeclaredVlan, presentVlans, vlanRules, vlansField, vlansProperty } from "./port-vlans";
 import { live } from "./verdicts";
 
 /** Of a bridge's port, as `ip link set … type bridge_slave` has them (IFLA_BRPORT_* of linux/if_link.h). */
@@ -60,7 +61,7 @@ const settings = {
 
 export const portInput = {
   type: "object",
-  properties: settings,
+  properties: { ...settings, vlans: vlansField },
   change: "live",
   description:
     "Settings of the interface as a port of `bridge`. The kernel forgets them when the port leaves the bridge; they are written again when it is back. One that is no longer declared goes back to what the kernel starts with, but for `cost`, which stays. Default: none is managed.",
@@ -69,7 +70,7 @@ export const portInput = {
 type Name = keyof typeof settings;
 
 /** As they are declared; what is not declared is undefined. */
-export type DesiredPort = { [N in Name]?: boolean | number };
+export type DesiredPort = { [N in Name]?: boolean | number } & { vlans?: DeclaredVlan[] };
 
 interface WithPort {
   port: DesiredPort | undefined;
@@ -116,8 +117,7 @@ function show(value: boolean | number | undefined): string {
   return typeof value === "number" ? String(value) : value ? "on" : "off";
 }
 
-/** The rows of `port`, each setting by itself. They stand behind `bridge`: whoever joins one starts with none. */
-export const portSettings = (Object.keys(settings) as Name[]).map(
+const eachSetting = (Object.keys(settings) as Name[]).map(
   (name): Property<WithPort, ObservedLink, boolean | number | undefined> => ({
     name: `port.${name}`,
     inputs: [`port.${name}`],
@@ -139,15 +139,21 @@ export const portSettings = (Object.keys(settings) as Name[]).map(
   }),
 );
 
+/** The rows of `port`, each setting by itself. They stand behind `bridge`: whoever joins one starts with none. */
+export const portSettings = [...eachSetting, vlansProperty] as Property<WithPort, ObservedLink, never>[];
+
 /** The declared settings as observed; none of what is no port. */
 export function presentPort(observed: ObservedLink, { port }: WithPort): { port: DesiredPort | undefined } {
   if (port === undefined) return { port: undefined };
-  const entries = (Object.keys(port) as Name[]).map((name) => [name, read(observed, name)]);
-  return { port: Object.fromEntries(entries.filter(([, value]) => value !== undefined)) };
+  const { vlans, ...others } = port;
+  const entries = (Object.keys(others) as Name[]).map((name) => [name, read(observed, name)]);
+  const present = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  return { port: { ...present, ...presentVlans(observed, { port }) } };
 }
 
-export function portRules({ port, bridge }: Inputs): Problem[] {
-  if (port === undefined || bridge !== undefined) return [];
+export function portRules(inputs: Inputs): Problem[] {
+  const { port, bridge } = inputs;
+  if (port === undefined || bridge !== undefined) return vlanRules(inputs);
   return [
     {
       property: "port",
