@@ -82,9 +82,9 @@ export interface BridgeArgs {
   ageingTime?: pulumi.Input<number>;
 
   /**
-   * Whether ports take only frames of their VLANs. A kernel without VLAN filtering
-   * (CONFIG_BRIDGE_VLAN_FILTERING) refuses it with NOT_SUPPORTED. Default: not managed (the kernel starts
-   * with off). A change is made in place.
+   * Whether ports take only frames of their VLANs. On a kernel without VLAN filtering
+   * (CONFIG_BRIDGE_VLAN_FILTERING) the plan refuses it with NOT_SUPPORTED. Default: not managed (the kernel
+   * starts with off). A change is made in place.
    */
   vlanFiltering?: pulumi.Input<boolean>;
 
@@ -216,9 +216,9 @@ export class Bridge extends TuntapResource {
   declare readonly ageingTime: pulumi.Output<number>;
 
   /**
-   * Whether ports take only frames of their VLANs. A kernel without VLAN filtering
-   * (CONFIG_BRIDGE_VLAN_FILTERING) refuses it with NOT_SUPPORTED. Default: not managed (the kernel starts
-   * with off).
+   * Whether ports take only frames of their VLANs. On a kernel without VLAN filtering
+   * (CONFIG_BRIDGE_VLAN_FILTERING) the plan refuses it with NOT_SUPPORTED. Default: not managed (the kernel
+   * starts with off).
    */
   declare readonly vlanFiltering: pulumi.Output<boolean>;
 

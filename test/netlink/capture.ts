@@ -4,7 +4,8 @@
  *
  *     npx tsx test/netlink/capture.ts [forwarding]
  *
- * Without a word, all files are made anew; with it, that one.
+ * Without a word, all files are made anew; with it, those of forwarding entries and VLANs. The latter needs a kernel with
+ * VLAN filtering, and was made in a guest.
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
@@ -232,6 +233,19 @@ function captureForwarding(): void {
   });
 }
 
+/** A kernel without VLAN filtering shows none of this; then the file stays as it is. */
+function captureVlans(): void {
+  const { status } = spawnSync("ip", words("link add br0 type bridge vlan_filtering 1"));
+  if (status !== 0) return;
+  ip("link add vx0 type veth peer name vx1");
+  for (const name of ["vx0", "vx1"]) ip(`link set ${name} master br0`);
+  for (const vlan of ["vid 10", "vid 20 pvid untagged", "vid 30-40", "vid 50-60 untagged"])
+    execFileSync("bridge", words(`vlan add dev vx0 ${vlan}`));
+  execFileSync("bridge", words("vlan del dev vx1 vid 1"));
+  const { received, output } = trace("-j -compressvlans vlan show", "bridge");
+  save("vlans.json", { received: received.map((bytes) => bytes.toString("hex")), shown: JSON.parse(output) });
+}
+
 function save(name: string, content: unknown): void {
   const origin = {
     kernel: release().replace(/-.*/, ""),
@@ -260,3 +274,4 @@ if (process.argv[2] === undefined) {
   inNamespaces(captureRoutes);
 }
 inNamespaces(captureForwarding);
+inNamespaces(captureVlans);

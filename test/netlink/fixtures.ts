@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RTM, splitMessages } from "../../provider/netlink/message";
+import { AF_BRIDGE } from "../../provider/netlink/neighbour";
 
 function captured(name: string) {
   return JSON.parse(readFileSync(join(__dirname, "../fixtures/netlink", name), "utf8")).captured;
@@ -66,6 +67,16 @@ export const vxlanMessages = forwarded
 /** What `bridge -j -d fdb show` and `ip -N -j -d link show type vxlan` made of the same bytes. */
 export const shownEntries = forwarding.entries;
 export const shownVxlans = forwarding.links;
+
+const vlans: { received: string[]; shown: Record<string, unknown>[] } = captured("vlans.json");
+
+/** A dump of a bridge's ports with their VLANs; of a kernel that has VLAN filtering. */
+export const vlanMessages = vlans.received
+  .flatMap((hex) => [...splitMessages(Buffer.from(hex, "hex"))])
+  .filter((message) => message.readUInt16LE(4) === RTM.NEWLINK && message[16] === AF_BRIDGE);
+
+/** What `bridge -j -compressvlans vlan show` made of the same. */
+export const shownVlans = vlans.shown;
 
 /** A message with its sequence and port set to 0, and without what was sent after its end. */
 export function anonymous(message: Buffer): Buffer {

@@ -24,7 +24,9 @@ import {
   forwardingRequests,
   neighbourMessages,
   shownEntries,
+  shownVlans,
   shownVxlans,
+  vlanMessages,
   vxlanMessages,
 } from "./fixtures";
 
@@ -249,35 +251,46 @@ describe("what the kernel answers", () => {
   );
 });
 
-/**
- * This kernel has no VLAN filtering, so this is not captured but written down by linux/if_bridge.h and br_fill_ifinfo()
- * of net/bridge/br_netlink.c: the header with family 7 and ifindex 5, IFLA_MASTER 4, IFLA_AF_SPEC with four entries.
- */
-test("VLANs of a port in a dump", () => {
-  const answer = Buffer.from(
-    "4c000000100002000000000000000000" +
-      "07000100050000000310000000000000" +
-      "08000a0004000000" +
-      "24001a00" +
-      "0800020006000100" +
-      "0800020000000a00" +
-      "0800020008001e00" +
-      "0800020010002800",
-    "hex",
-  );
-  const { header, attributes, unknown } = decodeBridgeLink(answer);
-  expect(header).toMatchObject({ family: AF_BRIDGE, index: 5 });
-  expect(unknown).toEqual([]);
-  expect(attributes).toEqual({
-    master: 4,
-    afSpec: {
-      vlanInfo: [
-        { flags: VLAN_INFO.PVID | VLAN_INFO.UNTAGGED, vid: 1 },
-        { flags: 0, vid: 10 },
-        { flags: VLAN_INFO.RANGE_BEGIN, vid: 30 },
-        { flags: VLAN_INFO.RANGE_END, vid: 40 },
-      ],
-    },
+describe("VLANs in a dump of a kernel that has VLAN filtering", () => {
+  const ports = vlanMessages.map(decodeBridgeLink);
+
+  test("as bridge showed them", () => {
+    const told = ports.map(({ attributes }) => ({
+      ifname: attributes.ifname,
+      vlans: (attributes.afSpec?.vlanInfo ?? []).map(({ flags, vid }) => [
+        vid,
+        ...(flags & VLAN_INFO.PVID ? ["PVID"] : []),
+        ...(flags & VLAN_INFO.UNTAGGED ? ["Egress Untagged"] : []),
+      ]),
+    }));
+    // biome-ignore lint/suspicious/noExplicitAny: the witness's JSON has no types
+    const theirs = shownVlans.map(({ ifname, vlans }: any) => ({
+      ifname,
+      // biome-ignore lint/suspicious/noExplicitAny: as above
+      vlans: vlans.flatMap(({ vlan, vlanEnd, flags = [] }: any) => [
+        [vlan, ...flags],
+        ...(vlanEnd === undefined ? [] : [[vlanEnd, ...flags]]),
+      ]),
+    }));
+    // It shows no port without any.
+    expect(told.filter(({ vlans }) => vlans.length > 0)).toEqual(theirs);
+    expect(told.map(({ ifname }) => ifname)).toEqual(["br0", "vx1", "vx0"]);
+  });
+
+  test("nothing of it is unknown, and it encodes to what means the same", () => {
+    for (const { type, flags, header, attributes, unknown } of ports) {
+      expect(unknown).toEqual([]);
+      const again = decodeBridgeLink(encodeBridgeLink(type, flags, header, attributes));
+      expect(again).toMatchObject({ header, attributes });
+    }
+  });
+
+  test("runs are cut at their two ends", () => {
+    const { vlanInfo } = ports.at(-1)?.attributes.afSpec ?? {};
+    expect(vlanInfo?.filter(({ vid }) => [30, 40].includes(vid))).toEqual([
+      { flags: VLAN_INFO.RANGE_BEGIN, vid: 30 },
+      { flags: VLAN_INFO.RANGE_END, vid: 40 },
+    ]);
   });
 });
 

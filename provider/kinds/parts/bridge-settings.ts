@@ -74,7 +74,7 @@ export const bridgeSettingInputs = {
     change: "live",
     observed: true,
     description:
-      "Whether ports take only frames of their VLANs. A kernel without VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING) refuses it with NOT_SUPPORTED. Default: not managed (the kernel starts with off).",
+      "Whether ports take only frames of their VLANs. On a kernel without VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING) the plan refuses it with NOT_SUPPORTED. Default: not managed (the kernel starts with off).",
   },
   vlanDefaultPvid: {
     type: "integer",
