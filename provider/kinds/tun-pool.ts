@@ -1,6 +1,4 @@
 import type { FieldSchema, InputSchema, Inputs, Problem, SetKind } from "./kind";
-import { accountProblems } from "./parts/accounts";
-import { bridgeProblems } from "./parts/bridge-port";
 import { consumerOutputs } from "./parts/consumer-outputs";
 import {
   bridgeOf,
@@ -161,17 +159,18 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
   expand,
   rules,
   async hostRules(values, unknown, host) {
-    const { bridges, bridge } = values as { bridges?: string[]; bridge?: string };
-    if (unknown.has("namespacePattern") || values.namespacePattern !== undefined)
-      return accountProblems(values, host);
-    const [accounts, ...found] = await Promise.all([
-      accountProblems(values, host),
-      ...(bridges ?? (bridge === undefined ? [] : [bridge])).map((name) =>
-        bridgeProblems({ ...values, bridge: name }, unknown, host),
-      ),
-    ]);
+    const { bridges, namespacePattern } = values as { bridges?: string[]; namespacePattern?: string };
+    // Where each has a namespace of its own, bridges are looked for when they are needed.
+    const places = namespacePattern !== undefined || unknown.has("namespacePattern");
+    const each = places ? [undefined] : (bridges ?? [values.bridge]);
+    const found = await Promise.all(
+      each.map((bridge) => tunInterface.hostRules?.({ ...values, bridge }, unknown, host) ?? []),
+    );
+    const once = new Map(found.flat().map((problem) => [problem.message, problem]));
     const property = bridges ? "bridges" : "bridge";
-    return [...accounts, ...found.flat().map((problem) => ({ ...problem, property }))];
+    return [...once.values()].map((problem) =>
+      problem.property === "bridge" ? { ...problem, property } : problem,
+    );
   },
   warnings: (values) => tunInterface.warnings?.(values) ?? [],
   present(values, members, secrets) {
