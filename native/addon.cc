@@ -3,6 +3,7 @@
 #include "hold.h"
 #include "host.h"
 #include "netlink.h"
+#include "nft.h"
 #include "processes.h"
 #include "tun.h"
 
@@ -120,6 +121,14 @@ Napi::Value from(Napi::Env env, const TunResult& result) {
   if (!result.step.empty()) object["step"] = result.step;
   if (!result.extack.empty()) object["extack"] = result.extack;
   if (result.ifindex != 0) object["ifindex"] = result.ifindex;
+  return object;
+}
+
+Napi::Value from(Napi::Env env, const ProgramResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  object["status"] = result.status;
+  object["output"] = result.output;
+  object["errors"] = result.errors;
   return object;
 }
 
@@ -255,6 +264,10 @@ Work sysctl(const Napi::CallbackInfo& info) {
   };
 }
 
+Work nft(const Napi::CallbackInfo& info) {
+  return [place = to_namespace(info[0]), json = to_text(info[1])] { return outcome(run_nft(place, json)); };
+}
+
 Work account(const Napi::CallbackInfo& info) {
   const std::string kind = to_text(info[0]);
   if (kind != "user" && kind != "group") refuse(info[0], "user or group");
@@ -298,6 +311,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   exports["namespaceProcesses"] = Napi::Function::New<verb<processes>>(env, "namespaceProcesses");
   exports["holders"] = Napi::Function::New<verb<holders>>(env, "holders");
   exports["sysctl"] = Napi::Function::New<verb<sysctl>>(env, "sysctl");
+  exports["nft"] = Napi::Function::New<verb<nft>>(env, "nft");
   exports["account"] = Napi::Function::New<verb<account>>(env, "account");
   return exports;
 }

@@ -68,11 +68,12 @@ export class Checker {
     if (problems.length === 0) {
       // What is not known yet may turn out to be as it should.
       const about = (message: string) => [...unknown].some((name) => message.includes(`\`${name}\``));
-      for (const { message } of [
+      for (const { message, unless = [] } of [
         ...found.filter(({ warning }) => warning),
         ...(kind.warnings?.(inputs) ?? []),
       ]) {
-        if (!about(message)) notices.push({ severity: "warning", message });
+        const seenTo = unless.some(({ space, name }) => this.claims.isClaimed(space, name));
+        if (!about(message) && !seenTo) notices.push({ severity: "warning", message });
       }
       for (const { on, message } of await this.lint.see(
         kind.name,

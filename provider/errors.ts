@@ -92,6 +92,21 @@ export const errorTable = {
     meaning: "The kernel refused a route; errno and its own words are in the message.",
     remedy: "See the kernel's words.",
   },
+  NFT_MISSING: {
+    meaning: "The program `nft`, by which tables of NAT are written and read, is not on the host.",
+    remedy: "Install nftables (on Debian-like hosts: apt-get install nftables).",
+  },
+  NFT_REFUSED: {
+    meaning:
+      "The program `nft`, or the kernel behind it, did not do what it was told; its words are in the message.",
+    remedy:
+      "See its words. Where it does not know a word or expression, nftables or the kernel is too old (0.9.3 and Linux 5.5 are needed) or lacks that part (nf_tables, nft_masq, nft_nat, nft_fib_inet).",
+  },
+  FOREIGN_TABLE: {
+    meaning: "A table of nftables of that name exists (family inet) that this program did not make.",
+    remedy:
+      "Choose another `name`, remove the table by hand (`nft delete table inet NAME`), or take it over with `adopt: true`: then what is in it is replaced.",
+  },
   TUN_NODE_MISSING: {
     meaning: "The device node /dev/net/tun does not exist.",
     remedy:

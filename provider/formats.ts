@@ -9,8 +9,9 @@ import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-set
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { ipv4SubnetProblem } from "./kinds/parts/member-plans";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
+import { portsProblem, tableNameProblem } from "./kinds/parts/nat-checks";
 import { vlanRangeProblem } from "./kinds/parts/port-vlans";
-import { destinationProblem, hopProblem } from "./kinds/parts/route-checks";
+import { destinationProblem, hopProblem, networkProblem } from "./kinds/parts/route-checks";
 import { sysctlNameProblem, sysctlValueProblem } from "./kinds/parts/sysctl-checks";
 import { forwardingMacProblem, groupProblem, tunnelEndProblem } from "./kinds/parts/vxlan-checks";
 
@@ -28,6 +29,9 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   alias: aliasProblem,
   destination: destinationProblem,
   hop: hopProblem,
+  network: (text) => networkProblem(text),
+  "table-name": tableNameProblem,
+  ports: portsProblem,
   "sysctl-name": sysctlNameProblem,
   "sysctl-value": sysctlValueProblem,
   "tunnel-end": tunnelEndProblem,

@@ -275,12 +275,16 @@ function inspectUnfinished(host: Host, { urn, instance }: Unfinished, { links }:
   const declaration = kinds[kind];
   const lease = leaseName({ urn, instance, uid: host.uid });
   const ofSet = declaration !== undefined && isSet(declaration);
-  const unleased = ofSet ? undefined : declaration?.unleased;
+  const single = ofSet ? undefined : declaration;
+  const unleased = single?.unleased;
   const carries = (leases: readonly string[]) =>
     ofSet ? numberOf(lease, leases) !== undefined : leases.includes(lease);
   const all = links.filter(({ link }) => carries(link.leases));
   const [found] = all;
-  const missing = unleased ? "whether something of it is there cannot be told" : "nothing of it is there";
+  const missing =
+    unleased || single?.leasedApart
+      ? "whether something of it is there cannot be told"
+      : "nothing of it is there";
   const some = ofSet ? `${all.length} of its members are there` : undefined;
   const what = found ? (some ?? `it is there as ${describeLink(found.link)}`) : missing;
   return {

@@ -6,6 +6,7 @@ need() { command -v "$1" >/dev/null || missing="$missing $2"; }
 need ip iproute2
 need tunctl uml-utilities
 need socat socat
+need nft nftables
 need ifconfig net-tools
 need ping iputils-ping
 need openvpn openvpn

@@ -6,6 +6,7 @@ import { Batch } from "./batch";
 import { Forwarding } from "./forwarding";
 import { Links } from "./links";
 import { Namespaces } from "./namespaces";
+import { Nftables } from "./nftables";
 import { Routes } from "./routes";
 import { Scenes } from "./scenes";
 import { Sysctls } from "./sysctls";
@@ -27,6 +28,7 @@ export class Host {
   readonly scenes: Scenes;
   readonly sysctls: Sysctls;
   readonly vlans: Vlans;
+  readonly nftables: Nftables;
   readonly batch: Batch;
   private readonly holding: KeyedCollectors<NamespaceName, undefined, Holder[]>;
   private boot: Promise<string> | undefined;
@@ -52,6 +54,7 @@ export class Host {
     this.accounts = new Accounts(kernel);
     this.scenes = new Scenes(this);
     this.sysctls = new Sysctls(kernel, this.uid);
+    this.nftables = new Nftables(kernel, this.uid);
     const look = async (namespace: NamespaceName, askers: undefined[]) => {
       const holders = await kernel.holders(namespace);
       return askers.map(() => holders);
@@ -116,6 +119,8 @@ function noting(kernel: Kernel, note: <T>(write: () => Promise<T>) => Promise<T>
     holders: (...args) => kernel.holders(...args),
     sysctl: (namespace, name, value) =>
       value === undefined ? kernel.sysctl(namespace, name) : writeSysctl(namespace, name, value),
+    // Filters and translates what passes; links and addresses stay as they are.
+    nft: (...args) => kernel.nft(...args),
     account: (...args) => kernel.account(...args),
     request: write(kernel.request),
     tun: write(kernel.tun),

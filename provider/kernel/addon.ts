@@ -21,6 +21,8 @@ function makeError(failure: SystemFailure): TuntapError {
 function describe(code: ErrorCode, { operation, path }: SystemFailure): string {
   if (code === "NAMESPACE_MISSING") return `There is no network namespace ${path}.`;
   if (code === "HELPER_MISSING") return `The program ${path} is not there or cannot be executed.`;
+  if (code === "NFT_MISSING")
+    return `The program nft, which sets up NAT, is in none of these places: ${path}.`;
   if (code === "INVALID_INPUT") return `"${path}" is no valid ${operation}.`;
   return path ? `${operation} of ${path} failed.` : `${operation} failed.`;
 }

@@ -32,7 +32,9 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
     if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
   }
   if (operation === "posix_spawn") return "HELPER_MISSING";
-  if (operation === "namespace name" || operation.startsWith("sysctl ")) return "INVALID_INPUT";
+  if (operation === "nft" && (number === errno.ENOENT || number === errno.EACCES)) return "NFT_MISSING";
+  if (operation === "nft input" || operation === "namespace name" || operation.startsWith("sysctl "))
+    return "INVALID_INPUT";
   return codes[number] ?? "KERNEL_REFUSED";
 }
 

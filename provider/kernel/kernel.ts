@@ -143,6 +143,16 @@ export interface NamespaceEntry {
   inode: number;
 }
 
+/** What `nft` answered. */
+export interface NftResult {
+  /** Exit code; 0 where it did all of what it was told, else it did nothing. */
+  status: number;
+  /** What it printed: for each command that lists, one JSON document on a line of its own. */
+  output: string;
+  /** What it complained of. */
+  errors: string;
+}
+
 /** A passwd or group entry of the host. */
 export interface Account {
   id: number;
@@ -186,6 +196,14 @@ export interface Kernel {
    * leads out of /proc/sys is refused before anything is opened.
    */
   sysctl(namespace: NamespaceName, name: string, value?: string): Promise<string>;
+  /**
+   * Runs `nft -j -f -` (nftables) with that input. The program is looked for in /usr/sbin, /sbin, /usr/bin and
+   * /usr/local/sbin alone. At most 16 MiB go in and 64 MiB come out, within a minute.
+   *
+   * @param json as libnftables-json(5) has it, without escapes in its texts (what is no JSON, nft would take for its own
+   * language); its commands are one transaction.
+   */
+  nft(namespace: NamespaceName, json: string): Promise<NftResult>;
   /** Resolves a user or group on the host, by name or id; `undefined` where it does not exist. */
   account(database: "user" | "group", key: string | number): Promise<Account | undefined>;
 }

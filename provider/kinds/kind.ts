@@ -60,6 +60,8 @@ export interface Problem {
   code?: ErrorCode;
   /** It may still turn out well: said, but not refused. */
   warning?: true;
+  /** Not said where another resource of the program has claimed one of these: that one sees to it. */
+  unless?: readonly { space: string; name: string }[];
 }
 
 export type Inputs = Readonly<Record<string, unknown>>;
@@ -231,6 +233,8 @@ export interface Declaration {
 export interface Kind<Desired = any, Observed = any> extends Declaration {
   /** Its objects carry no lease: what they are tells whose they are. */
   unleased?: true;
+  /** Their leases stand on no link, so that who looks at all links does not see them. */
+  leasedApart?: true;
   /** Its objects are there whoever declares them: they are set, and put back by `remove`, not made and deleted. */
   permanent?: true;
   /** The namespace in which the messages of its properties are sent. */

@@ -4,10 +4,11 @@ import type { ErrorObject } from "ajv";
 import { TunInterface } from "./tun-interface";
 import { TunPool } from "./tun-pool";
 import { Bridge } from "./bridge";
+import { Vxlan } from "./vxlan";
 import { Namespace } from "./namespace";
 import { Route } from "./route";
+import { Nat } from "./nat";
 import { Sysctl } from "./sysctl";
-import { Vxlan } from "./vxlan";
 
 /** Fills in defaults; what is wrong is in `errors` until the next call. */
 interface Validator {
@@ -15,4 +16,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, Namespace, Route, Sysctl, Vxlan };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, Vxlan, Namespace, Route, Nat, Sysctl };

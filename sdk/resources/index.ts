@@ -2,6 +2,7 @@
 
 export * from "./bridge";
 export * from "./namespace";
+export * from "./nat";
 export * from "./route";
 export * from "./sysctl";
 export * from "./tun-interface";

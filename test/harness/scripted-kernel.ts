@@ -6,6 +6,7 @@ import type {
   Kernel,
   NamespaceEntry,
   NamespaceName,
+  NftResult,
   ProcessInfo,
   Reply,
   TunOperation,
@@ -66,6 +67,10 @@ export class ScriptedKernel implements Kernel {
 
   async sysctl(): Promise<string> {
     return "";
+  }
+
+  async nft(): Promise<NftResult> {
+    throw new Error("no test has asked for nft yet");
   }
 
   async account(database: "user" | "group", key: string | number): Promise<Account | undefined> {

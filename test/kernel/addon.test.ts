@@ -39,6 +39,7 @@ describe("the addon", () => {
     const lack = { operation: "start", name: "x", ifindex: 1, flags: 0 };
     await expect(kernel.hold(undefined, [wrong(lack)])).rejects.toThrow(TypeError);
     await expect(kernel.move(undefined, undefined, wrong("x"))).rejects.toThrow(TypeError);
+    await expect(kernel.nft(undefined, wrong({}))).rejects.toThrow(TypeError);
     await expect(kernel.account(wrong("host"), "x")).rejects.toThrow(TypeError);
     await expect(kernel.account("user", -1)).rejects.toThrow(TypeError);
     await expect(kernel.account("user", 2 ** 32)).rejects.toThrow(TypeError);
@@ -192,6 +193,15 @@ describe("a process with the addon", () => {
     expect(changing.errno).toBe(errno.EPERM);
   });
 
+  test("without nft is told so, with the places where it was looked for", async () => {
+    const script = 'mount -t tmpfs none /usr/sbin && exec "$@"';
+    const wrapper = ["unshare", "--mount", "--net", "sh", "-c", script, "sh"];
+    const missing = JSON.parse(await run('report(addon.nft(undefined, "{}"));', ...wrapper));
+    expect(missing).toMatchObject({ errno: errno.ENOENT, operation: "nft" });
+    expect(missing.path).toMatch(/^\/usr\/sbin\/nft, \/sbin\/nft, /);
+    expect(systemFailureCode(missing)).toBe("NFT_MISSING");
+  });
+
   test.each([
     ["without the node /dev/net/tun", ":", errno.ENOENT, "TUN_NODE_MISSING"],
     ["without a driver behind it", "mknod /dev/net/tun c 10 251", errno.ENODEV, "TUN_MODULE_MISSING"],
@@ -216,6 +226,10 @@ test.each([
   [errno.EINVAL, "namespace name", "../x", "INVALID_INPUT"],
   [errno.EACCES, "posix_spawn", "/opt/tuntap-helper", "HELPER_MISSING"],
   [errno.ENOEXEC, "posix_spawn", undefined, "HELPER_MISSING"],
+  [errno.EINVAL, "nft input", "flush", "INVALID_INPUT"],
+  [errno.ENOENT, "nft", "/usr/sbin/nft, /sbin/nft", "NFT_MISSING"],
+  [errno.EACCES, "nft", "/usr/sbin/nft", "NFT_MISSING"],
+  [errno.ETIMEDOUT, "nft", undefined, "KERNEL_REFUSED"],
   [errno.ENOSYS, "pidfd_getfd", undefined, "NOT_SUPPORTED"],
   [errno.ENOBUFS, "recvfrom", undefined, "RECEIVE_OVERFLOW"],
   [errno.ENOMEM, "TUNSETIFF", undefined, "OUT_OF_MEMORY"],

@@ -18,6 +18,7 @@ import {
   touchLink,
 } from "./messages";
 import { moveContract } from "./move-contract";
+import { nftContract } from "./nft-contract";
 import { attachment, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_TUN, IFF_VNET_HDR, tap } from "./operations";
 import { sysctlContract } from "./sysctl-contract";
 import { dropNamespace, link, links, namespaces, randomName } from "./witness";
@@ -111,6 +112,7 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
         ["hold", () => kernel.hold("tt-missing", [{ operation: "end", name: "tap0", ifindex: 1 }])],
         ["holders", () => kernel.holders("tt-missing")],
         ["sysctl", () => kernel.sysctl("tt-missing", "kernel.ostype")],
+        ["nft", () => kernel.nft("tt-missing", "{}")],
         ["namespaceProcesses", () => kernel.namespaceProcesses("tt-missing")],
         ["removeNamespace", () => kernel.removeNamespace("tt-missing")],
       ])("that are missing are named by %s", async (_verb, call) => {
@@ -392,6 +394,7 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
     moveContract(() => kernel, freshName, freshNamespace);
     holdContract(() => kernel, freshNamespace, startInside);
     sysctlContract(() => kernel, freshNamespace);
+    nftContract(() => kernel, freshNamespace);
 
     describe("account", () => {
       test("resolves accounts by name and id", async () => {
@@ -417,6 +420,7 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
         await kernel.move(namespace, namespace, [touchLink(ifindex!)]);
         await kernel.request(namespace, [deleteLink("held")]);
         await kernel.dump("tt-missing", getLinks()).catch(() => {});
+        await kernel.nft(namespace, '{"nftables":[{"list":{"tables":null}}]}');
       };
       const count = () => ({
         descriptors: readdirSync("/proc/self/fd").length,

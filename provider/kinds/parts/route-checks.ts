@@ -18,13 +18,17 @@ export function canonicalDestination(text: string, hop: unknown): string {
 
 /** Why a text is no destination of a route; undefined if it is one. */
 export function destinationProblem(text: string): string | undefined {
-  if (text === "default") return undefined;
+  return text === "default" ? undefined : networkProblem(text, ', or as "default"');
+}
+
+/** Why a text is no network with a prefix length; undefined if it is one. @param or what else it may be. */
+export function networkProblem(text: string, or = ""): string | undefined {
   const address = canonicalAddress(text);
   if (address !== undefined)
     return `has no prefix length; write it as ${text}/${address.includes(":") ? 128 : 32} for that one host`;
   const cidr = canonicalCidr(text);
   if (cidr === undefined)
-    return 'is no network with a prefix length; write it as 192.0.2.0/24 or 2001:db8::/48, or as "default"';
+    return `is no network with a prefix length; write it as 192.0.2.0/24 or 2001:db8::/48${or}`;
   const network = networkOf(cidr);
   return network === cidr
     ? undefined

@@ -1,0 +1,154 @@
+import { TuntapError } from "../errors";
+import { KeyedCollectors } from "../kernel/collector";
+import type { Kernel, NamespaceName } from "../kernel/kernel";
+import { isLease } from "./leases";
+
+/** One object of a listing, or of a command, as libnftables-json(5) has it. */
+export type NftObject = Readonly<Record<string, unknown>>;
+
+/** One command, as libnftables-json(5) has it: `{ add: { table: … } }`. */
+export type NftCommand = Readonly<Record<string, Readonly<Record<string, NftObject>>>>;
+
+/** A statement of a rule; one key, which names it. */
+export type Statement = Readonly<Record<string, unknown>>;
+
+export interface NftChain {
+  name: string;
+  /** Only of a base chain: `nat`, `filter`, `route`. */
+  type?: string;
+  hook?: string;
+  /** Priority: what is lower sees a packet earlier. */
+  prio?: number;
+  policy?: string;
+}
+
+export interface NftRule {
+  chain: string;
+  expr: readonly Statement[];
+}
+
+/** What is in a table beside chains and rules. */
+export interface NftThing {
+  /** `set`, `map`, `counter` … */
+  type: string;
+  name: string;
+}
+
+/** A table without its rules. */
+export interface NftTable {
+  family: string;
+  name: string;
+  /** Number in its namespace; never given twice before the host restarts. */
+  handle: number;
+  chains: readonly NftChain[];
+  /**
+   * The lease is the name of a chain without rules: tables have no alternative names, and their comments are not in
+   * what every version of nft lists.
+   */
+  leases: readonly string[];
+}
+
+export interface NftContents extends NftTable {
+  rules: readonly NftRule[];
+  things: readonly NftThing[];
+}
+
+/** Tables of nftables, by the program nft. */
+export class Nftables {
+  private readonly listing: KeyedCollectors<NamespaceName, undefined, readonly NftTable[]>;
+
+  /** @param uid of this process: root is refused for other reasons than others. */
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly uid: number,
+  ) {
+    this.listing = new KeyedCollectors<NamespaceName, undefined, readonly NftTable[]>(
+      async (namespace, askers) => {
+        const tables = tablesOf(
+          await this.run(namespace, [{ list: { tables: null } }, { list: { chains: null } }], "listed"),
+        );
+        return askers.map(() => tables);
+      },
+    );
+  }
+
+  /** All tables, of all families. Errors: NAMESPACE_MISSING, NFT_MISSING, NFT_REFUSED, PERMISSION_DENIED. */
+  tables(namespace: NamespaceName): Promise<readonly NftTable[]> {
+    return this.listing.add(namespace, undefined);
+  }
+
+  /** With their rules; undefined where one went away meanwhile. Errors: as `tables`. */
+  async contents(namespace: NamespaceName, table: NftTable): Promise<NftContents | undefined> {
+    const { family, name } = table;
+    try {
+      return contentsOf(await this.run(namespace, [{ list: { table: { family, name } } }], "listed"));
+    } catch (error) {
+      const there = (await this.tables(namespace)).some(sameTable(table));
+      if (there) throw error;
+      return undefined;
+    }
+  }
+
+  /** One transaction: all of it or nothing. Errors: as `tables`. @param what was not done, for the message. */
+  async apply(namespace: NamespaceName, commands: readonly NftCommand[], what: string): Promise<void> {
+    await this.run(namespace, commands, what);
+  }
+
+  private async run(
+    namespace: NamespaceName,
+    commands: readonly object[],
+    what: string,
+  ): Promise<NftObject[]> {
+    const { status, output, errors } = await this.kernel.nft(
+      namespace,
+      JSON.stringify({ nftables: commands }),
+    );
+    if (status === 0) return output.split("\n").filter(Boolean).flatMap(objectsOf);
+    const complaint = errors.trim().split("\n").filter(Boolean).slice(0, 3).join(" ");
+    const said = complaint === "" ? `it ended with ${status}` : `it says: ${complaint}`;
+    throw new TuntapError(this.uid === 0 ? "NFT_REFUSED" : "PERMISSION_DENIED", {
+      message: `tables of nftables were not ${what}; ${said}`,
+      operation: "nft",
+    });
+  }
+}
+
+/** Whether a table is that one. */
+export function sameTable({ family, name }: { family: string; name: string }): (other: NftTable) => boolean {
+  return (other) => other.family === family && other.name === name;
+}
+
+function objectsOf(line: string): NftObject[] {
+  return (JSON.parse(line) as { nftables?: NftObject[] }).nftables ?? [];
+}
+
+type Listed = Record<string, unknown> & { family: string; name: string; table: string; handle: number };
+
+function tablesOf(objects: readonly NftObject[]): NftTable[] {
+  const of = (type: string) => objects.flatMap((object) => (object[type] as Listed | undefined) ?? []);
+  const chains = of("chain");
+  return of("table").map(({ family, name, handle }) => {
+    const own = chains.filter((chain) => chain.family === family && chain.table === name);
+    return {
+      family,
+      name,
+      handle,
+      chains: own.filter((chain) => !isLease(chain.name)) as unknown as NftChain[],
+      leases: own.map((chain) => chain.name).filter(isLease),
+    };
+  });
+}
+
+const apart = new Set(["metainfo", "table", "chain", "rule"]);
+
+function contentsOf(objects: readonly NftObject[]): NftContents | undefined {
+  const [table] = tablesOf(objects);
+  if (table === undefined) return undefined;
+  const things = objects.flatMap((object) =>
+    Object.entries(object)
+      .filter(([type]) => !apart.has(type))
+      .map(([type, value]) => ({ type, name: String((value as Listed).name) })),
+  );
+  const rules = objects.flatMap(({ rule }) => (rule as NftRule | undefined) ?? []);
+  return { ...table, rules, things };
+}
