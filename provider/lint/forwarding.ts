@@ -43,8 +43,10 @@ function keyOf(family: Family, { namespace }: Inputs): string {
 }
 
 function familiesOf({ inputs, hidden }: Passing): Family[] {
-  if (hidden.has("namespace") || hidden.has("source") || !Array.isArray(inputs.source)) return [];
-  return [...new Set(inputs.source.map((cidr): Family => (String(cidr).includes(":") ? "ipv6" : "ipv4")))];
+  if (hidden.has("namespace")) return [];
+  const listed = <T>(name: string) => (hidden.has(name) ? [] : ((inputs[name] ?? []) as T[]));
+  const ends = [...listed<string>("source"), ...listed<{ to: string }>("forwards").map(({ to }) => to)];
+  return [...new Set(ends.map((end): Family => (String(end).includes(":") ? "ipv6" : "ipv4")))];
 }
 
 /** What is not declared is looked up. */

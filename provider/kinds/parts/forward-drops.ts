@@ -14,9 +14,6 @@ interface Version {
   protocol: "ip" | "ip6";
   /** Of the tables that see its packets. */
   families: readonly string[];
-  forwarding: string;
-  /** Other sysctls that set it. */
-  also: readonly string[];
   bridged: string;
 }
 
@@ -25,16 +22,12 @@ const versions: readonly Version[] = [
     name: "IPv4",
     protocol: "ip",
     families: ["ip", "inet"],
-    forwarding: "net.ipv4.ip_forward",
-    also: ["net.ipv4.conf.all.forwarding"],
     bridged: "net.bridge.bridge-nf-call-iptables",
   },
   {
     name: "IPv6",
     protocol: "ip6",
     families: ["ip6", "inet"],
-    forwarding: "net.ipv6.conf.all.forwarding",
-    also: [],
     bridged: "net.bridge.bridge-nf-call-ip6tables",
   },
 ];
@@ -74,8 +67,7 @@ async function dropsOf(
   namespace: NamespaceName,
   host: Host,
 ): Promise<Problem[]> {
-  const [forwarding, bridged, tables] = await Promise.all([
-    host.sysctls.find(namespace, version.forwarding),
+  const [bridged, tables] = await Promise.all([
     host.sysctls.find(namespace, version.bridged),
     host.nftables.tables(namespace),
   ]);
@@ -91,20 +83,7 @@ async function dropsOf(
       return contents === undefined ? [] : dropsOfChain(version, ends, contents, chain, bridged === "1");
     }),
   );
-  return [...notForwarded(version, forwarding, namespace), ...dropped.flat()];
-}
-
-function notForwarded(
-  { name, forwarding, also }: Version,
-  value: string | undefined,
-  namespace: NamespaceName,
-): Problem[] {
-  if (value !== "0") return [];
-  const where = namespace === undefined ? "on this host" : `in namespace ${namespace}`;
-  const message = `${forwarding} is 0 ${where}, so no packet of ${name} is forwarded; declare it before this resource: new tuntap.Sysctl("forwarding", { name: "${forwarding}", value: 1 })`;
-  const space = `sysctl:${namespace ?? ""}`;
-  const unless = [forwarding, ...also].map((sysctl) => ({ space, name: sysctl }));
-  return [{ property: "source", message, warning: true, unless }];
+  return dropped.flat();
 }
 
 function dropsOfChain(
