@@ -75,17 +75,8 @@ export class Checker {
         const seenTo = unless.some(({ space, name }) => this.claims.isClaimed(space, name));
         if (!about(message) && !seenTo) notices.push({ severity: "warning", message });
       }
-      for (const { on, message } of await this.lint.see(
-        kind.name,
-        identity.urn,
-        inputs,
-        unknown,
-        identity.secrets,
-      )) {
-        if (on === identity.urn) notices.push({ severity: "warning", message });
-        else await this.tell?.(on, [{ severity: "warning", message }]);
-      }
       const sought = this.soughtBy(kind, { ...wanted, inputs });
+      notices.push(...(await this.lintOf(kind, { ...wanted, inputs }, sought)));
       problems.push(...this.claimNames(kind, identity, inputs, sought));
       if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
         const seen = await Promise.all(sought.map((object) => this.lookAtTheName(object)));
@@ -99,6 +90,23 @@ export class Checker {
       problems: problems.map((problem) => this.finish(problem, identity, inputs)),
       notices: notices.map((notice) => mask(notice, identity, inputs)),
     };
+  }
+
+  /** What is told on this resource; what is about one that was checked before is told there. */
+  private async lintOf(kind: AnyKind, wanted: Wanted, sought: readonly Sought[]): Promise<Notice[]> {
+    const { identity, inputs, unknown } = wanted;
+    const derived = isSet(kind) ? kind.derived : {};
+    const hidden = [...unknown, ...(identity.secrets ?? [])].flatMap((name) => [
+      name,
+      ...(derived[name] ?? []),
+    ]);
+    const members = isSet(kind) ? sought.map((member) => member.inputs) : undefined;
+    const notices: Notice[] = [];
+    for (const { on, message } of await this.lint.see(kind.name, identity.urn, inputs, hidden, members)) {
+      if (on === identity.urn) notices.push({ severity: "warning", message });
+      else await this.tell?.(on, [{ severity: "warning", message }]);
+    }
+    return notices;
   }
 
   /** With its code, and without what no message may show. */

@@ -1,18 +1,11 @@
-import {
-  Facts,
-  type Finding,
-  known,
-  labelOf,
-  linksOf,
-  type Passing,
-  type PassingLink,
-  type Rule,
-} from "./passing";
+import { Facts, type Finding, known, labelOf, type Passing, type PassingLink, type Rule } from "./passing";
 
 /** What the kernel starts with (net/bridge/br_device.c), in seconds. */
 const usualForwardDelay = 15;
 /** The least with STP, which nobody waits for in vain. */
 const leastForwardDelay = 2;
+
+const taps: ReadonlySet<string> = new Set(["TunInterface", "TunPool"]);
 
 /**
  * A rule about two resources, one of which names a link of the other, in the same namespace.
@@ -32,7 +25,7 @@ function pairs<Named, Naming>(
     all.naming.forget(urn);
     const findings: Finding[] = [];
     const add = (found: Finding | undefined) => found && findings.push(found);
-    for (const link of linksOf(passing)) {
+    for (const link of passing.links) {
       const name = known<string>(passing, link, "name");
       const own = name === undefined ? undefined : named(passing, link);
       if (own !== undefined) {
@@ -61,8 +54,7 @@ export function listeningDelay(): Rule {
     },
     (passing, link) => {
       const name = known<string>(passing, link, "bridge");
-      const tap = passing.kind === "TunInterface" || passing.kind === "TunPool";
-      return tap && name !== undefined ? { name, fact: true } : undefined;
+      return taps.has(passing.kind) && name !== undefined ? { name, fact: true } : undefined;
     },
     // On the bridge, however many ports it has.
     ([bridge, delay]) => ({

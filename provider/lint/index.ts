@@ -2,7 +2,7 @@ import type { Host } from "../host/host";
 import type { Inputs } from "../kinds/kind";
 import { listeningDelay, mtuAboveBridge, mtuAboveUnderlay } from "./bridges";
 import { forwardingOff } from "./forwarding";
-import type { Finding, Rule } from "./passing";
+import { type Finding, linksOf, type Passing, type Rule } from "./passing";
 import { overlappingSubnets } from "./subnets";
 
 /** Each makes a rule that remembers one run. */
@@ -30,17 +30,19 @@ export class Lint {
   constructor(private readonly host: Host) {}
 
   /**
-   * @param secrets names of inputs that no message on another resource may tell.
+   * @param hidden names of inputs that are not known, or that no message on another resource may tell.
+   * @param members of a resource that stands for several links: the inputs of each.
    * @returns what to tell, on this resource or on one that passed before; mostly nothing, and then at once.
    */
   see(
     kind: string,
     urn: string,
     inputs: Inputs,
-    unknown: ReadonlySet<string>,
-    secrets: readonly string[] = [],
+    hidden: readonly string[],
+    members?: readonly Inputs[],
   ): Told[] | Promise<Told[]> {
-    const hidden = secrets.length > 0 ? new Set([...unknown, ...secrets]) : unknown.size > 0 ? unknown : none;
+    const resource = { kind, urn, inputs, hidden: hidden.length > 0 ? new Set(hidden) : none };
+    const passing: Passing = { ...resource, links: linksOf(resource, members) };
     const told: Told[] = [];
     const later: Promise<void>[] = [];
     for (const { at, see } of this.rules) {
@@ -51,7 +53,7 @@ export class Lint {
           this.told.add(key);
         }
       };
-      const findings = see({ kind, urn, inputs, hidden }, this.host);
+      const findings = see(passing, this.host);
       if ("then" in findings) later.push(findings.then(take));
       else take(findings);
     }

@@ -7,6 +7,8 @@ export interface Passing {
   kind: string;
   urn: string;
   inputs: Inputs;
+  /** The links that it declares; none while it is not known where they are. */
+  links: readonly PassingLink[];
   /** Names of inputs that no rule may look at: not known yet, or a secret that no other resource may tell. */
   hidden: ReadonlySet<string>;
 }
@@ -51,8 +53,9 @@ export class Facts<T> {
   }
 
   add(key: string, urn: string, fact: T): void {
-    entryOf(this.byKey, key, () => new Map<string, T>()).set(urn, fact);
-    entryOf(this.keysOf, urn, (): string[] => []).push(key);
+    const facts = entryOf(this.byKey, key, () => new Map<string, T>());
+    if (!facts.has(urn)) entryOf(this.keysOf, urn, (): string[] => []).push(key);
+    facts.set(urn, fact);
   }
 
   /** By URN; undefined where nobody said anything. */
@@ -72,23 +75,18 @@ export interface PassingLink {
 /** Kinds whose inputs are those of one link. */
 const singles: ReadonlySet<string> = new Set(["TunInterface", "Bridge", "Vxlan"]);
 
-/** The links of a resource, whatever its kind; none while it is not known where they are. */
-export function linksOf({ kind, inputs, hidden }: Passing): readonly PassingLink[] {
+/**
+ * The links of a resource, whatever its kind.
+ * @param members where it stands for several: the inputs of each.
+ */
+export function linksOf(
+  { kind, inputs, hidden }: Omit<Passing, "links">,
+  members: readonly Inputs[] | undefined,
+): readonly PassingLink[] {
+  if (members) return hidden.has("namespace") ? [] : members.map(linkOf);
   if (singles.has(kind)) return hidden.has("namespace") ? [] : [linkOf(inputs)];
-  if (kind === "TunPool") return poolLinks(inputs, hidden);
   const { ends } = inputs;
   return Array.isArray(ends) && !hidden.has("ends") ? ends.map(linkOf) : [];
-}
-
-/** Of a pool, one link for each bridge that its members are on; else one for all of its subnet. */
-function poolLinks(inputs: Inputs, hidden: ReadonlySet<string>): PassingLink[] {
-  if (["namespace", "namespacePattern", "bridge", "bridges"].some((name) => hidden.has(name))) return [];
-  const { namespace, namespacePattern, bridge, bridges, mtu, up, addressPlan } = inputs;
-  if (namespacePattern !== undefined) return [];
-  const on = (bridges as readonly string[] | undefined) ?? (bridge === undefined ? [] : [bridge as string]);
-  if (on.length > 0) return on.map((name) => linkOf({ namespace, bridge: name, mtu, up }));
-  const subnet = hidden.has("addressPlan") ? undefined : (addressPlan as Inputs | undefined)?.subnet;
-  return [linkOf({ namespace, mtu, up, address: subnet })];
 }
 
 function linkOf(inputs: Inputs): PassingLink {

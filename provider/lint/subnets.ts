@@ -1,15 +1,23 @@
 import ipaddr from "ipaddr.js";
 import { type NewAddress, splitCidr } from "../host/addresses";
 import { desiredAddresses } from "../kinds/parts/addresses";
-import { entryOf, type Finding, labelOf, linksOf, type Passing, placeText, type Rule } from "./passing";
+import {
+  entryOf,
+  type Finding,
+  labelOf,
+  type Passing,
+  type PassingLink,
+  placeText,
+  type Rule,
+} from "./passing";
 
 /** The subnet of one address of a link. Two of them are apart, or one is within the other. */
 interface Subnet {
   urn: string;
-  first: bigint;
-  last: bigint;
-  prefixLength: number;
-  text: string;
+  /** Of IPv6, not IPv4. */
+  wide: boolean;
+  /** The bits of its prefix, `0` and `1`: a subnet within begins with them. */
+  bits: string;
 }
 
 /** So many overlaps are looked for; more are not told one by one. */
@@ -28,10 +36,11 @@ export function overlappingSubnets(): Rule {
     for (const table of tablesOf.get(urn) ?? []) table.forget(urn);
     tablesOf.delete(urn);
     const findings: Finding[] = [];
-    for (const link of linksOf(passing)) {
-      for (const subnet of subnetsOf(passing, link.inputs)) {
-        const key = `${link.place}${subnet.text.includes(":") ? 6 : 4}`;
-        const table = entryOf(tables, key, () => new SubnetTable());
+    for (const link of passing.links) {
+      for (const subnet of subnetsOf(passing, link)) {
+        const table = entryOf(tables, link.place + (subnet.wide ? 6 : 4), () => new SubnetTable());
+        // Members of a pool may have one subnet among them.
+        if (table.has(subnet)) continue;
         for (const other of table.overlapping(subnet)) findings.push(finding(subnet, other, link.namespace));
         table.add(subnet);
         entryOf(tablesOf, urn, () => new Set<SubnetTable>()).add(table);
@@ -47,13 +56,13 @@ function finding(one: Subnet, other: Subnet, namespace: string | undefined): Fin
   return {
     on: last.urn,
     about: "",
-    message: `its subnet ${last.text} overlaps that of ${labelOf(first.urn)} (${first.text})${placeText(namespace)}: what is sent there goes out of only one of them; give them subnets of their own, or put the interfaces into one bridge that has the address`,
+    message: `its subnet ${textOf(last)} overlaps that of ${labelOf(first.urn)} (${textOf(first)})${placeText(namespace)}: what is sent there goes out of only one of them; give them subnets of their own, or put the interfaces into one bridge that has the address`,
   };
 }
 
 const inputNames = ["address", "netmask", "addresses", "peerAddress", "bridge", "up"];
 
-function subnetsOf({ urn, hidden }: Passing, inputs: Passing["inputs"]): Subnet[] {
+function subnetsOf({ urn, hidden }: Passing, { inputs }: PassingLink): Subnet[] {
   if (inputs.bridge !== undefined || inputs.up === false) return [];
   if (hidden.size > 0 && inputNames.some((name) => hidden.has(name))) return [];
   return (desiredAddresses(inputs)?.all ?? []).flatMap((address) => subnetOf(urn, address) ?? []);
@@ -62,45 +71,42 @@ function subnetsOf({ urn, hidden }: Passing, inputs: Passing["inputs"]): Subnet[
 function subnetOf(urn: string, { cidr, peer }: NewAddress): Subnet | undefined {
   const { address, prefixLength } = splitCidr(cidr);
   const wide = address.includes(":");
-  const bits = wide ? 128 : 32;
-  if (prefixLength === bits || /^fe[89ab].:/.test(address)) return undefined;
-  const size = 1n << BigInt(bits - prefixLength);
+  if (prefixLength === (wide ? 128 : 32) || /^fe[89ab].:/.test(address)) return undefined;
   // On a point-to-point link the subnet is the peer's.
-  const first = (numberOf(peer ?? address) / size) * size;
-  return {
-    urn,
-    first,
-    last: first + size - 1n,
-    prefixLength,
-    text: `${textOf(first, wide)}/${prefixLength}`,
-  };
+  return { urn, wide, bits: bitsOf(peer ?? address, wide).slice(0, prefixLength) };
 }
 
-function numberOf(address: string): bigint {
-  if (!address.includes(":"))
-    return BigInt(address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0));
-  return ipaddr.IPv6.parse(address).parts.reduce((sum, part) => (sum << 16n) | BigInt(part), 0n);
+const octets = Array.from({ length: 256 }, (_, value) => value.toString(2).padStart(8, "0"));
+
+function bitsOf(address: string, wide: boolean): string {
+  const bytes = wide ? ipaddr.IPv6.parse(address).toByteArray() : address.split(".");
+  return bytes.map((byte) => octets[Number(byte)]).join("");
 }
 
-function textOf(value: bigint, wide: boolean): string {
-  const [parts, width] = wide ? [8, 16n] : [4, 8n];
-  const words = Array.from({ length: parts }, (_, at) =>
-    Number((value >> (BigInt(parts - 1 - at) * width)) & ((1n << width) - 1n)),
-  );
-  return wide ? new ipaddr.IPv6(words).toString() : words.join(".");
+function textOf({ wide, bits }: Subnet): string {
+  const [count, width] = wide ? [8, 16] : [4, 8];
+  const all = bits.padEnd(count * width, "0");
+  const words = Array.from({ length: count }, (_, at) => Number.parseInt(all.substr(at * width, width), 2));
+  return `${wide ? new ipaddr.IPv6(words).toString() : words.join(".")}/${bits.length}`;
 }
 
 /** Subnets of one namespace and family. */
 class SubnetTable {
-  /** By the first address. */
+  /** In the order of their bits: those within one come right behind it. */
   private readonly sorted: Subnet[] = [];
-  /** By prefix length and first address: those around an address are one look-up for each length. */
-  private readonly byLength = new Map<number, Map<bigint, Subnet[]>>();
+  /** By bits: those around a subnet are one look-up for each prefix length that there is. */
+  private readonly byBits = new Map<string, Subnet[]>();
+  private readonly lengths = new Set<number>();
+
+  has({ bits, urn }: Subnet): boolean {
+    return this.byBits.get(bits)?.some((other) => other.urn === urn) ?? false;
+  }
 
   add(subnet: Subnet): void {
-    this.sorted.splice(this.position(subnet.first), 0, subnet);
-    const subnets = entryOf(this.byLength, subnet.prefixLength, () => new Map<bigint, Subnet[]>());
-    entryOf(subnets, subnet.first, (): Subnet[] => []).push(subnet);
+    const { bits } = subnet;
+    this.sorted.splice(this.position(bits), 0, subnet);
+    entryOf(this.byBits, bits, (): Subnet[] => []).push(subnet);
+    this.lengths.add(bits.length);
   }
 
   forget(urn: string): void {
@@ -108,39 +114,38 @@ class SubnetTable {
       const subnet = this.sorted[at] as Subnet;
       if (subnet.urn !== urn) continue;
       this.sorted.splice(at, 1);
-      const same = this.byLength.get(subnet.prefixLength)?.get(subnet.first);
+      const same = this.byBits.get(subnet.bits);
       same?.splice(same.indexOf(subnet), 1);
     }
   }
 
   /** Those of other resources, one of each, the widest first. */
-  overlapping(subnet: Subnet): Subnet[] {
+  overlapping({ urn, bits }: Subnet): Subnet[] {
     const found = new Map<string, Subnet>();
     const take = (other: Subnet) => {
-      if (other.urn !== subnet.urn && !found.has(other.urn)) found.set(other.urn, other);
+      if (other.urn !== urn && !found.has(other.urn)) found.set(other.urn, other);
       return found.size < enough;
     };
-    const lengths = [...this.byLength.keys()].filter((length) => length <= subnet.prefixLength);
-    for (const length of lengths.sort((a, b) => a - b)) {
-      const size = (subnet.last - subnet.first + 1n) << BigInt(subnet.prefixLength - length);
-      const around = this.byLength.get(length)?.get((subnet.first / size) * size) ?? [];
-      if (!around.every(take)) return [...found.values()];
+    for (const length of [...this.lengths].sort((one, other) => one - other)) {
+      if (length > bits.length) break;
+      const around = this.byBits.get(bits.slice(0, length));
+      if (around !== undefined && !around.every(take)) return [...found.values()];
     }
-    for (let at = this.position(subnet.first); at < this.sorted.length; at++) {
+    for (let at = this.position(bits); at < this.sorted.length; at++) {
       const other = this.sorted[at] as Subnet;
-      if (other.first > subnet.last) break;
-      if (other.prefixLength > subnet.prefixLength && !take(other)) break;
+      if (!other.bits.startsWith(bits)) break;
+      if (other.bits.length > bits.length && !take(other)) break;
     }
     return [...found.values()];
   }
 
-  /** Of the first subnet that does not begin before an address. */
-  private position(first: bigint): number {
+  /** Of the first subnet that does not come before those bits. */
+  private position(bits: string): number {
     let low = 0;
     let high = this.sorted.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.sorted[middle] as Subnet).first < first) low = middle + 1;
+      if ((this.sorted[middle] as Subnet).bits < bits) low = middle + 1;
       else high = middle;
     }
     return low;
