@@ -97,6 +97,8 @@ test.each([
   client.type('{"execute": "qmp_capabilities"}');
   client.type('{"execute": "quit"}');
   expect(await client.ended()).toBe(0);
+  const port = async () => (await lab.mustHave(name)).linkinfo?.info_slave_data?.state;
+  await until("the bridge has seen it go", async () => (await port()) === "disabled");
 });
 
 test.each([
