@@ -1,3 +1,4 @@
+import type { Inputs } from "../kinds/kind";
 import { Facts, type Finding, known, labelOf, type Passing, type PassingLink, type Rule } from "./passing";
 
 /** What the kernel starts with (net/bridge/br_device.c), in seconds. */
@@ -82,6 +83,24 @@ export function mtuAboveBridge(): Rule {
         message: `mtu ${mtu} is above the ${of} of its bridge, ${labelOf(bridge)}: what is on one bridge must agree on it, as frames that are too long for a port are dropped without a word; declare the same mtu`,
       };
     },
+  );
+}
+
+/** VLANs of a port whose bridge is declared not to filter them. */
+export function unfilteredVlans(): Rule {
+  return pairs<true, true>(
+    (passing, link) =>
+      passing.kind === "Bridge" && known(passing, link, "vlanFiltering") === false ? true : undefined,
+    (passing, link) => {
+      const name = known<string>(passing, link, "bridge");
+      const port = passing.hidden.has("port") ? undefined : (link.inputs.port as Inputs | undefined);
+      return name === undefined || port?.vlans === undefined ? undefined : { name, fact: true };
+    },
+    ([bridge], [port]) => ({
+      on: port,
+      about: bridge,
+      message: `port.vlans have no effect, as ${labelOf(bridge)} declares \`vlanFiltering\` false: every port gets every frame; set it to true, or take the VLANs out`,
+    }),
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host";
 import type { Inputs } from "../kinds/kind";
-import { listeningDelay, mtuAboveBridge, mtuAboveUnderlay } from "./bridges";
+import { listeningDelay, mtuAboveBridge, mtuAboveUnderlay, unfilteredVlans } from "./bridges";
 import { forwardingOff } from "./forwarding";
 import { type Finding, linksOf, type Passing, type Rule } from "./passing";
 import { overlappingSubnets } from "./subnets";
@@ -11,6 +11,7 @@ const rules: readonly (() => Rule)[] = [
   listeningDelay,
   mtuAboveBridge,
   mtuAboveUnderlay,
+  unfilteredVlans,
   forwardingOff,
 ];
 
