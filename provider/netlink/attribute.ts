@@ -3,6 +3,7 @@
  * which number and type of value; encoding, decoding and explaining follow the table, and so do the TypeScript types.
  */
 
+import type { Fields, FieldValues, Layout } from "./layout";
 import type { RawAttribute } from "./message";
 import type { Plain } from "./value";
 
@@ -22,6 +23,13 @@ export interface Nested<R extends Rows> {
   table: Table<R>;
 }
 
+/** A structure with a series of attributes behind it, like a message of its own. */
+export interface Headed<F extends Fields, R extends Rows> {
+  shape: "headed";
+  header: Layout<F>;
+  table: Table<R>;
+}
+
 /** A nest whose table is chosen by the value of a neighbour. Where no table is known, the bytes are kept. */
 export interface Variant<K extends Record<string, Rows>> {
   shape: "variant";
@@ -31,7 +39,7 @@ export interface Variant<K extends Record<string, Rows>> {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the value types of all rows together
-export type Value = Plain<any> | List<any> | Nested<any> | Variant<any>;
+export type Value = Plain<any> | List<any> | Nested<any> | Headed<any, any> | Variant<any>;
 
 /** Name → number, type of value, and NLA_F_NESTED where the kernel and its tools set it. */
 export type Rows = { readonly [name: string]: readonly [type: number, value: Value, flags?: number] };
@@ -86,6 +94,11 @@ export function nested<R extends Rows>(of: Table<R>): Nested<R> {
   return { shape: "nested", table: of };
 }
 
+/** @param of the table of what follows the header. */
+export function headed<F extends Fields, R extends Rows>(header: Layout<F>, of: Table<R>): Headed<F, R> {
+  return { shape: "headed", header, table: of };
+}
+
 export function variant<K extends Record<string, Rows>>(
   selector: string,
   tables: { [N in keyof K]: Table<K[N]> },
@@ -101,9 +114,11 @@ type ValueOf<V> =
       ? T[]
       : V extends Nested<infer R>
         ? NestedValues<R>
-        : V extends Variant<infer K>
-          ? { [N in keyof K]: NestedValues<K[N]> }[keyof K] | Buffer
-          : never;
+        : V extends Headed<infer F, infer R>
+          ? HeadedValues<F, R>
+          : V extends Variant<infer K>
+            ? { [N in keyof K]: NestedValues<K[N]> }[keyof K] | Buffer
+            : never;
 
 // biome-ignore lint/suspicious/noExplicitAny: any element type
 type ListNames<R extends Rows> = { [K in keyof R]: R[K][1] extends List<any> ? K : never }[keyof R];
@@ -117,6 +132,11 @@ export type Values<R extends Rows> = {
 
 /** The values of a nest; what its table does not know is kept beside them. */
 export type NestedValues<R extends Rows> = Values<R> & { unknown?: RawAttribute[] };
+
+/** Fields of the header that are not given are 0; read, all are there. */
+export type HeadedValues<F extends Fields, R extends Rows> = NestedValues<R> & {
+  header?: Partial<FieldValues<F>>;
+};
 
 /** The table for a nest beside the given value of its selector. */
 export function variantTable(of: Variant<Record<string, Rows>>, selected: unknown): Table | undefined {

@@ -2,6 +2,7 @@
 
 import { NLA_TYPE_MASK, type Row, type Rows, type Table, type Variant, variantTable } from "./attribute";
 import { aligned, readU16 } from "./bytes";
+import { type Layout, readLayout } from "./layout";
 import { malformed, type RawAttribute } from "./message";
 import type { Plain } from "./value";
 
@@ -66,6 +67,9 @@ export function decodeAttributes(
       case "nested":
         values[row.name] = decodeNest(value.table, bytes, payload, stop);
         break;
+      case "headed":
+        values[row.name] = decodeNest(value.table, bytes, payload, stop, value.header);
+        break;
       case "variant": {
         const chosen = variantTable(
           value,
@@ -78,9 +82,19 @@ export function decodeAttributes(
   return unknown;
 }
 
-function decodeNest(table: Table, bytes: Buffer, start: number, end: number): Record<string, unknown> {
+function decodeNest(
+  table: Table,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  header?: Layout,
+): Record<string, unknown> {
   const values: Record<string, unknown> = {};
-  const unknown = decodeAttributes(table, bytes, start, end, values);
+  const size = header?.size ?? 0;
+  if (end - start < size)
+    throw malformed(`${table.name} has ${end - start} bytes, less than its header`, start - headerSize);
+  if (header) values.header = readLayout(header, bytes, start);
+  const unknown = decodeAttributes(table, bytes, start + size, end, values);
   if (unknown.length > 0) values.unknown = unknown;
   return values;
 }

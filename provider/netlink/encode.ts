@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { TuntapError } from "../errors";
 import { NLA_F_NESTED, type Row, type Table, variantTable } from "./attribute";
 import { aligned, integers, type Writer } from "./bytes";
+import { type Layout, layoutProblem, writeLayout } from "./layout";
 import type { RawAttribute } from "./message";
 import type { Plain } from "./value";
 
@@ -42,6 +43,9 @@ function encodeRow(
     case "nested":
       encodeNest(kind.table, writer, row.type, value, path);
       break;
+    case "headed":
+      encodeNest(kind.table, writer, row.type, value, path, kind.header);
+      break;
     case "variant": {
       if (value instanceof Uint8Array) {
         encodeOne(writer, row.type, path, () => writer.append(value));
@@ -60,11 +64,26 @@ function encodePlain<T>(writer: Writer, type: number, kind: Plain<T>, value: unk
   encodeOne(writer, type, path, () => kind.write(writer, value as T));
 }
 
-function encodeNest(table: Table, writer: Writer, type: number, value: unknown, path: string): void {
+function encodeNest(
+  table: Table,
+  writer: Writer,
+  type: number,
+  value: unknown,
+  path: string,
+  layout?: Layout,
+): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw refused(path, value, `an object with the attributes ${[...table.byName.keys()].join(", ")}`);
   }
-  encodeOne(writer, type, path, () => encodeAttributes(table, writer, value, `${path}.`));
+  encodeOne(writer, type, path, () => {
+    if (!layout) return encodeAttributes(table, writer, value, `${path}.`);
+    const { header = {}, ...attributes } = value as { header?: Record<string, number | undefined> };
+    const problem = layoutProblem(layout, header);
+    if (problem) throw refused(`${path}.header.${problem.field}`, problem.value, problem.limit);
+    const at = writer.reserve(layout.size);
+    writeLayout(layout, writer.bytes, at, header);
+    encodeAttributes(table, writer, attributes, `${path}.`);
+  });
 }
 
 /** Attributes as they were decoded without a table. */

@@ -6,7 +6,7 @@ import { NLA_TYPE_MASK, type Table, type Value, variantTable } from "./attribute
 import { bridgeLinkFamily } from "./bridge-link";
 import { eachAttribute, findSelector, readPlain } from "./decode";
 import { attributesStart, type Family } from "./family";
-import { readLayout } from "./layout";
+import { type Layout, readLayout } from "./layout";
 import { linkFamily } from "./link";
 import { messageEnd, messageHeader, NLM_F, RTM } from "./message";
 import { AF_BRIDGE, neighbourFamily } from "./neighbour";
@@ -44,11 +44,7 @@ export function explain(message: Buffer): string {
       lines.push(`  ${showBytes(message.subarray(messageHeader.size, end))}`);
     } else {
       const header = readLayout(family.header, message, messageHeader.size);
-      lines.push(
-        `  header ${Object.entries(header)
-          .map(([field, value]) => showField(field, value))
-          .join(" ")}`,
-      );
+      lines.push(`  header ${showFields(header)}`);
       for (const line of explainNest(family.attributes, message, attributesStart(family), end))
         lines.push(`  ${line}`);
     }
@@ -63,10 +59,10 @@ function* explainNest(table: Table, bytes: Buffer, start: number, end: number): 
   for (const attribute of eachAttribute(table, bytes, start, end)) {
     const { type, row } = attribute;
     const name = row?.name ?? `attribute ${type & NLA_TYPE_MASK}`;
-    const inner = row && tableOf(table, row.value, bytes, start, end);
+    const inner = row && innerOf(table, row.value, bytes, start, end);
     if (inner) {
       yield name;
-      for (const line of explainNest(inner, bytes, attribute.start, attribute.end)) yield `  ${line}`;
+      for (const line of explainInner(inner, bytes, attribute)) yield `  ${line}`;
     } else {
       const plain = row?.value.shape === "list" ? row.value.item : row?.value;
       const shown =
@@ -80,11 +76,31 @@ function* explainNest(table: Table, bytes: Buffer, start: number, end: number): 
   }
 }
 
-/** The table for what is inside an attribute, if anything is. */
-function tableOf(table: Table, value: Value, bytes: Buffer, start: number, end: number): Table | undefined {
-  if (value.shape === "nested") return value.table;
+function* explainInner({ header, table }: Inner, bytes: Buffer, { start, end }: Extent): Generator<string> {
+  if (header && end - start < header.size) {
+    yield showBytes(bytes.subarray(start, end));
+    return;
+  }
+  if (header) yield `header ${showFields(readLayout(header, bytes, start))}`;
+  yield* explainNest(table, bytes, start + (header?.size ?? 0), end);
+}
+
+interface Extent {
+  start: number;
+  end: number;
+}
+
+/** What is inside an attribute: attributes by a table, behind a header perhaps. */
+interface Inner {
+  table: Table;
+  header?: Layout;
+}
+
+function innerOf(table: Table, value: Value, bytes: Buffer, start: number, end: number): Inner | undefined {
+  if (value.shape === "nested" || value.shape === "headed") return value;
   if (value.shape !== "variant") return undefined;
-  return variantTable(value, findSelector(table, value, bytes, start, end));
+  const chosen = variantTable(value, findSelector(table, value, bytes, start, end));
+  return chosen && { table: chosen };
 }
 
 /**
@@ -107,8 +123,9 @@ function nameAt(table: Table, bytes: Buffer, start: number, end: number, offset:
     if (offset < attribute.at || offset >= attribute.end) continue;
     const name = attribute.row?.name ?? String(attribute.type & NLA_TYPE_MASK);
     if (offset === attribute.at) return name;
-    const inner = attribute.row && tableOf(table, attribute.row.value, bytes, start, end);
-    const found = inner && nameAt(inner, bytes, attribute.start, attribute.end, offset);
+    const inner = attribute.row && innerOf(table, attribute.row.value, bytes, start, end);
+    const within = attribute.start + (inner?.header?.size ?? 0);
+    const found = inner && nameAt(inner.table, bytes, within, attribute.end, offset);
     return found && `${name}.${found}`;
   }
   return undefined;
@@ -142,6 +159,12 @@ function flagNames(type: number, flags: number): string {
   }
   if (rest !== 0) names.push(`0x${rest.toString(16)}`);
   return names.join("|") || "no flags";
+}
+
+function showFields(header: Record<string, number>): string {
+  return Object.entries(header)
+    .map(([field, value]) => showField(field, value))
+    .join(" ");
 }
 
 function showField(name: string, value: number): string {

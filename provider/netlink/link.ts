@@ -3,10 +3,12 @@
 import { list, NLA_F_NESTED, nested, only, table, type Values, variant } from "./attribute";
 import { bridgePortTable, bridgeTable } from "./bridge";
 import { decodeMessage, encodeMessage, type Family } from "./family";
-import { type FieldValues, layout } from "./layout";
+import type { FieldValues } from "./layout";
+import { linkHeader } from "./link-header";
 import { type Message, type RawAttribute, RTM } from "./message";
 import { tunTable } from "./tun";
 import { binary, mac, s32, string, text, u8, u16, u32 } from "./value";
+import { vethTable } from "./veth";
 import { vxlanTable } from "./vxlan";
 
 /** IFF_*, the flags of a link, linux/if.h. */
@@ -32,23 +34,10 @@ export const IFF = {
   ECHO: 0x40000,
 } as const;
 
-/** struct ifinfomsg. */
-const linkHeader = layout(16, {
-  /** AF_UNSPEC 0, or AF_BRIDGE 7 for the bridge's own view. */
-  family: ["u8", 0],
-  /** ARPHRD_* of linux/if_arp.h: 1 Ethernet, 0xfffe none (tun), 772 loopback. */
-  type: ["u16", 2],
-  index: ["s32", 4],
-  /** IFF_* */
-  flags: ["u32", 8],
-  /** Which bits of `flags` a request changes. */
-  change: ["u32", 12],
-});
-
 /** IFLA_INFO_*. Data of kinds and slave kinds without a table here is a Buffer. */
 const linkinfoTable = table("link.linkinfo", {
   kind: [1, string()],
-  data: [2, variant("kind", { tun: tunTable, bridge: bridgeTable, vxlan: vxlanTable })],
+  data: [2, variant("kind", { tun: tunTable, bridge: bridgeTable, veth: vethTable, vxlan: vxlanTable })],
   xstats: [3, binary],
   slaveKind: [4, string()],
   slaveData: [5, variant("slaveKind", { bridge: bridgePortTable })],

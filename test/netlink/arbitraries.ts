@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import type { Row, Table, Value } from "../../provider/netlink/attribute";
 import { integers } from "../../provider/netlink/bytes";
+import type { Layout } from "../../provider/netlink/layout";
 import type { RawAttribute } from "../../provider/netlink/message";
 import type { Plain } from "../../provider/netlink/value";
 
@@ -81,6 +82,10 @@ function entries(row: Row): fc.Arbitrary<[string, Any][]> {
         .map((made) => [[row.name, made]] as [string, Any][]);
     case "nested":
       return nest(value.table).map((made) => [[row.name, made]]);
+    case "headed":
+      return fc
+        .tuple(nest(value.table), headerOf(value.header))
+        .map(([made, header]) => [[row.name, { header, ...made }]]);
     case "variant": {
       const known = Object.entries(value.tables as Record<string, Table>).map(([selected, table]) =>
         nest(table).map((made): [string, Any][] => [
@@ -97,6 +102,17 @@ function entries(row: Row): fc.Arbitrary<[string, Any][]> {
         .map(([pair, reversed]) => (reversed ? pair.reverse() : pair));
     }
   }
+}
+
+function headerOf(layout: Layout): fc.Arbitrary<Any> {
+  return fc.record(
+    Object.fromEntries(
+      layout.fields.map(({ name, integer: { minimum, maximum } }) => [
+        name,
+        fc.integer({ min: minimum, max: maximum }),
+      ]),
+    ),
+  );
 }
 
 function nest(table: Table): fc.Arbitrary<Any> {

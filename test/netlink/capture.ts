@@ -111,6 +111,8 @@ const requests = [
   "link set dev tap2 netns OTHER",
   "link del dev tap0",
   "link del group 9",
+  "link add name veth0 type veth peer name veth1",
+  "link add name veth2 mtu 1400 type veth peer name veth3 address 02:00:00:00:00:03 netns OTHER",
 ];
 
 function captureRequests(): void {

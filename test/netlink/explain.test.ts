@@ -35,6 +35,27 @@ test("a link", () => {
   `);
 });
 
+test("a veth pair: the other end is a message in the message", () => {
+  const message = encodeLink(
+    RTM.NEWLINK,
+    NLM_F.REQUEST,
+    {},
+    { linkinfo: { kind: "veth", data: { peer: { header: { flags: IFF.UP }, ifname: "veth1", mtu: 1400 } } } },
+  );
+  expect(explain(message)).toMatchInlineSnapshot(`
+    "RTM_NEWLINK REQUEST sequence 0 port 0
+      header family 0 type 0 index 0 flags 0x0 change 0x0
+      linkinfo
+        kind "veth"
+        data
+          peer
+            header family 0 type 0 index 0 flags 0x1 change 0x0
+            ifname "veth1"
+            mtu 1400"
+  `);
+  expect(attributeAt(message, message.length - 8)).toBe("linkinfo.data.peer.mtu");
+});
+
 test("an address", () => {
   const message = encodeAddress(
     RTM.DELADDR,

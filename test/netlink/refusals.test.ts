@@ -61,6 +61,20 @@ describe("values that cannot be encoded", () => {
     ["an attribute of Object", link({ toString: 1 }), "toString", "1", "one of the attributes"],
     ["a nest that is a number", link({ linkinfo: 1 }), "linkinfo", "1", "an object with the attributes kind"],
     [
+      "a field of a header in a nest",
+      link({ linkinfo: { kind: "veth", data: { peer: { header: { index: 2 ** 31 } } } } }),
+      "linkinfo.data.peer.header.index",
+      "2147483648",
+      "2147483647",
+    ],
+    [
+      "an unknown attribute behind a header in a nest",
+      link({ linkinfo: { kind: "veth", data: { peer: { name: "veth1" } } } }),
+      "linkinfo.data.peer.name",
+      "veth1",
+      "one of the attributes address, ifname",
+    ],
+    [
       "an unknown attribute in a nest",
       link({ linkinfo: { kind: "tun", data: { user: 1 } } }),
       "linkinfo.data.user",

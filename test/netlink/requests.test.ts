@@ -64,6 +64,31 @@ const expected: Record<string, Buffer[]> = {
       { ifname: "br0", linkinfo: { kind: "bridge", data: { stpState: 0, forwardDelay: 1500 } } },
     ),
   ],
+  "ip link add name veth0 type veth peer name veth1": [
+    encodeLink(
+      RTM.NEWLINK,
+      create,
+      {},
+      { ifname: "veth0", linkinfo: { kind: "veth", data: { peer: { ifname: "veth1" } } } },
+    ),
+  ],
+  "ip link add name veth2 mtu 1400 type veth peer name veth3 address 02:00:00:00:00:03 netns OTHER": [
+    encodeLink(
+      RTM.NEWLINK,
+      create,
+      {},
+      {
+        mtu: 1400,
+        ifname: "veth2",
+        linkinfo: {
+          kind: "veth",
+          data: {
+            peer: { address: "02:00:00:00:00:03", netNsFd: descriptor, ifname: "veth3" },
+          },
+        },
+      },
+    ),
+  ],
   "ip link set dev tap0 mtu 1400": set({ mtu: 1400 }),
   "ip link set dev tap0 txqueuelen 77": set({ txqlen: 77 }),
   "ip link set dev tap0 address 02:00:00:00:00:01": [
