@@ -2,7 +2,7 @@ import type { Claims } from "./claims";
 import { TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
-import { type AnyKind, type Inputs, isSet, type Kind, type Problem } from "./kinds/kind";
+import { type AnyKind, type Claim, type Inputs, isSet, type Kind, type Problem } from "./kinds/kind";
 import { namespaceSpace } from "./kinds/parts/names";
 import { Lint } from "./lint";
 import { wantedMembers } from "./members";
@@ -58,7 +58,8 @@ export class Checker {
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
   async check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
     const { identity, unknown } = wanted;
-    const given = withDefaults(kind, wanted);
+    const defaulted = withDefaults(kind, wanted);
+    const given = kind.complete?.(defaulted, parseUrn(identity.urn).logicalName) ?? defaulted;
     const { inputs, problems } = validate(kind, given, unknown);
     const notices: Notice[] = [];
     const broken = new Set(problems.map(({ property }) => property));
@@ -145,17 +146,21 @@ export class Checker {
   }
 
   private claimNames(kind: AnyKind, identity: Identity, inputs: Inputs, sought: Sought[]): Problem[] {
-    const conflict = this.claims.claim(identity.urn, sought);
+    const claims: readonly (Sought | Claim)[] = (sought.length > 0 && kind.claims?.(inputs)) || sought;
+    const conflict = this.claims.claim(identity.urn, claims);
     if (conflict === undefined) return [];
     const { name } = conflict.wanted;
+    const input = "input" in conflict.wanted ? conflict.wanted.input : undefined;
     const { kind: otherKind, logicalName } = parseUrn(conflict.holder);
     const property = namingInput(kind);
     const words = JSON.stringify(inputs[property]);
-    const [what, advice] = isSet(kind)
-      ? [`${property} ${words}: name ${JSON.stringify(name)}`, "give one of them other names"]
-      : "of" in kind.naming
-        ? [`${property} ${words} (${name})`, "declare it once"]
-        : [`name ${JSON.stringify(name)}`, "give one of them another name"];
+    const [what, advice] = input
+      ? [`${input} ${JSON.stringify(name)}`, "give one of them another name"]
+      : isSet(kind)
+        ? [`${property} ${words}: name ${JSON.stringify(name)}`, "give one of them other names"]
+        : "of" in kind.naming
+          ? [`${property} ${words} (${name})`, "declare it once"]
+          : [`name ${JSON.stringify(name)}`, "give one of them another name"];
     return [
       {
         property,
@@ -173,8 +178,8 @@ export class Checker {
   }: Sought): Promise<{ problems: Problem[]; notices: Notice[] }> {
     const target = { ...targetOf(kind, this.host, identity, inputs, undefined), glance: true as const };
     const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
-    if (namespaceMissing && !this.claims.isClaimed(namespaceSpace, String(inputs.namespace))) {
-      const message = `namespace ${JSON.stringify(inputs.namespace)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;
+    if (namespaceMissing !== undefined && !this.claims.isClaimed(namespaceSpace, namespaceMissing)) {
+      const message = `namespace ${JSON.stringify(namespaceMissing)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;
       return { problems: [], notices: [{ severity: "warning", message }] };
     }
     if (object !== undefined || !obstacle || obstacle.sameStack) return { problems: [], notices: [] };
@@ -186,7 +191,8 @@ export class Checker {
       };
     }
     const property = namingInput(kind);
-    const message = `${property} ${JSON.stringify(inputs[property])} is taken by ${what}, which this resource did not make`;
+    const called = obstacle.called ?? `${property} ${JSON.stringify(inputs[property])}`;
+    const message = `${called} is taken by ${what}, which this resource did not make`;
     // Whoever has a lease may be about to give the name up in this very run; a stranger is not.
     if (obstacle.leased) return { problems: [], notices: [{ severity: "warning", message }] };
     const { remedy } = new TuntapError(kind.codes.foreign, { message });

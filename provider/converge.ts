@@ -3,7 +3,8 @@ import { type AnyDifference, describeDifference, differences, judge, shown, unse
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { accepted, refusal } from "./host/refusals";
-import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
+import type { Reply } from "./kernel/kernel";
+import type { Inputs, Kind, Sighting, Target, Write } from "./kinds/kind";
 import { namingInput } from "./request";
 
 /** How often one property is written before another hand is suspected. */
@@ -59,10 +60,10 @@ async function waitWhileBlocked(goal: Goal, first: Sighting<unknown>): Promise<S
 /** Brings the object into being, under its lease; true if this call made it. */
 async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean> {
   const { kind, host, target, inputs, desired } = goal;
-  if (sighting.namespaceMissing) {
+  if (sighting.namespaceMissing !== undefined) {
     throw new TuntapError("NAMESPACE_MISSING", {
-      message: `namespace ${JSON.stringify(target.namespace)} does not exist`,
-      property: "namespace",
+      message: `namespace ${JSON.stringify(sighting.namespaceMissing)} does not exist`,
+      property: kind.inputs.namespace ? "namespace" : namingInput(kind),
     });
   }
   const { object, obstacle } = sighting;
@@ -73,7 +74,8 @@ async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean>
     return remakeIfNeeded(goal, object);
   }
   if (obstacle && !obstacle.sameStack) {
-    if (inputs.adopt !== true) throw foreign(goal, obstacle.object, `the ${namingInput(kind)} is taken by`);
+    if (inputs.adopt !== true)
+      throw foreign(goal, obstacle.object, `${obstacle.called ?? `the ${namingInput(kind)}`} is taken by`);
     const judged = await judge(
       kind,
       target,
@@ -189,9 +191,8 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
   const writes = ordered.flatMap((difference) =>
     (difference.property.messages?.(difference) ?? []).map((write) => ({ write, difference })),
   );
-  const replies = await host.batch.send(
-    kind.inside(target),
-    writes.map(({ write }) => write.bytes),
+  const replies = await sendInPlaces(host, writes, ({ difference: { property, observed } }) =>
+    property.inside ? property.inside(observed) : kind.inside(target),
   );
   for (const [position, { write, difference }] of writes.entries()) {
     const reply = replies[position];
@@ -204,6 +205,26 @@ async function send({ kind, target, host }: Goal, found: readonly AnyDifference[
       remedy: property.explain?.(reply.errno),
     });
   }
+}
+
+/** Sends each write where it belongs, those of one namespace in their order. */
+async function sendInPlaces<W extends { write: Write }>(
+  host: Host,
+  writes: readonly W[],
+  placeOf: (write: W) => string | undefined,
+): Promise<(Reply | undefined)[]> {
+  const places = new Map<string | undefined, number[]>();
+  for (const [position, write] of writes.entries()) {
+    const place = placeOf(write);
+    places.set(place, [...(places.get(place) ?? []), position]);
+  }
+  const replies: (Reply | undefined)[] = [];
+  for (const [place, positions] of places) {
+    const messages = positions.map((position) => (writes[position] as W).write.bytes);
+    const answers = await host.batch.send(place, messages);
+    for (const [index, position] of positions.entries()) replies[position] = answers[index];
+  }
+  return replies;
 }
 
 /** Deletes an object unless it is in use, once it is free, or all the same; and reads back that it is gone. */
@@ -237,7 +258,7 @@ async function untilFree(
     if (reason === undefined) break;
     if (!(await patience.again(`${kind.describe(seen)} is ${reason}`))) {
       throw new TuntapError(kind.codes.inUse, {
-        message: `${kind.describe(seen)} is not deleted: it is ${reason}${patience.waited()}.`,
+        message: `${kind.describe(seen)} ${kind.permanent ? "is left as it is" : "is not deleted"}: it is ${reason}${patience.waited()}.`,
       });
     }
     seen = (await kind.sight(target, host)).object;

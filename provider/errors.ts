@@ -54,6 +54,21 @@ export const errorTable = {
     meaning: "The interface by which the packets of a tunnel shall leave does not exist in its namespace.",
     remedy: "Give the name of one that exists, or pass the `.name` of the resource that makes it.",
   },
+  INTERFACE_MISSING: {
+    meaning: "The interface that shall be put on a bridge does not exist in its namespace.",
+    remedy:
+      "Check its name with `ip link`. If a resource of this program makes it, pass that resource's `.name` instead of text, so that it is made first.",
+  },
+  PORT_TAKEN: {
+    meaning: "The interface that shall be put on a bridge is a port of something else already.",
+    remedy:
+      "Take it off there (`ip link set NAME nomaster`), or set `adopt: true`: then it is taken off, and put back there when the resource goes.",
+  },
+  LOCKOUT: {
+    meaning:
+      "The interface is not put on a bridge, or not taken off it, as that would cut off the default route or the ssh connection in use.",
+    remedy: "Use another interface; or have another way to the host, and set `allowLockout: true`.",
+  },
   BRIDGE_IN_USE: {
     meaning: "Ports are on the bridge that this stack did not make, so it is not deleted or made anew.",
     remedy:

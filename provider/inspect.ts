@@ -100,10 +100,14 @@ export async function inspect(
   ]);
   const begun = unfinished.map((resource) => inspectUnfinished(host, resource, everything));
   // An object of a known lease in another place than its resource was seen in is nobody's all the same.
-  const seen = new Set(inspected.flatMap(({ seenAt }) => seenAt ?? []));
+  const seen = new Set(inspected.flatMap(({ seenAt = [] }) => seenAt));
   const awaited = (lease: string) =>
     begun.some(
-      (one) => one.lease !== undefined && (one.lease === lease || numberOf(one.lease, [lease]) !== undefined),
+      (one) =>
+        one.lease !== undefined &&
+        (one.lease === lease ||
+          numberOf(one.lease, [lease]) !== undefined ||
+          memberLeasesOf(one.kind, one.lease).includes(lease)),
     );
   const orphans = leasedBy(everything.links, stacks).filter(
     ({ lease, namespace }) => !awaited(lease) && !seen.has(place(lease, namespace)),
@@ -133,8 +137,14 @@ function place(lease: string, namespace: string | undefined): string {
 
 interface Seen {
   inspection: Inspection;
-  /** Lease and namespace of the object. */
-  seenAt?: string;
+  /** Leases and namespaces of the object. */
+  seenAt?: string[];
+}
+
+/** The leases of the further links of a resource of that kind. */
+function memberLeasesOf(kindName: string, lease: string): string[] {
+  const kind = Object.hasOwn(kinds, kindName) ? kinds[kindName] : undefined;
+  return (kind && !isSet(kind) && kind.memberLeases?.(lease)) || [];
 }
 
 /** A resource that stands for many objects as each of them; one of which nothing can be made, as it is. */
@@ -202,7 +212,7 @@ async function look(
     return { inspection: { ...inspection, condition: "gone", drift: true, message } };
   }
   const declared = declaredOf(kind, outputs);
-  const [desired, { namespace, carrier, processes }] = await Promise.all([
+  const [desired, { namespace, members = [], carrier, processes }] = await Promise.all([
     kind.desire(declared, host),
     kind.whereabouts(target, object, host),
   ]);
@@ -218,7 +228,10 @@ async function look(
   };
   if (carrier !== undefined) present.carrier = carrier;
   if (!leased) present.message = "its lease was taken off; the next up restores it";
-  return { inspection: present, seenAt: place(target.lease, namespace) };
+  return {
+    inspection: present,
+    seenAt: [{ lease: target.lease, namespace }, ...members].map((each) => place(each.lease, each.namespace)),
+  };
 }
 
 async function describeGone(

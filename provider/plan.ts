@@ -10,8 +10,17 @@ import {
   valueAt,
 } from "./differences";
 import type { Host } from "./host/host";
-import type { BusyMode, Kind, Target } from "./kinds/kind";
-import { mask, type Notice, nameOf, type Outputs, secretsOf, targetOf, type Wanted } from "./request";
+import type { BusyMode, Kind, Target, ValueSchema } from "./kinds/kind";
+import {
+  mask,
+  type Notice,
+  nameOf,
+  type Outputs,
+  secretsOf,
+  targetOf,
+  type Wanted,
+  wasDeclared,
+} from "./request";
 
 export interface DiffResult {
   changes: boolean;
@@ -48,14 +57,14 @@ export class Planner {
       result.changes = true;
       result.replaces = [];
       if (
-        !sighting.namespaceMissing &&
+        sighting.namespaceMissing === undefined &&
         sighting.obstacle &&
         !sighting.obstacle.sameStack &&
         inputs.adopt !== true
       ) {
         note(
           "warning",
-          `it no longer exists, and its name is taken by ${kind.describe(sighting.obstacle.object)}`,
+          `it no longer exists, and ${sighting.obstacle.called ?? "its name"} is taken by ${kind.describe(sighting.obstacle.object)}`,
         );
       } else {
         note("warning", await describeLoss(this.host, kind, target, "it will be made anew"));
@@ -70,7 +79,7 @@ export class Planner {
     if (sighting.obstacle && !sighting.obstacle.sameStack) {
       note(
         "warning",
-        `its new name is taken by ${kind.describe(sighting.obstacle.object)}: this will be refused`,
+        `${sighting.obstacle.called ?? "its new name"} is taken by ${kind.describe(sighting.obstacle.object)}: this will be refused`,
       );
     }
     await this.diffProperties(kind, wanted, recorded, target, sighting.object, result, note);
@@ -111,15 +120,15 @@ export class Planner {
     if (!equal(identity, recorded.__tuntap)) result.changes = true;
     // What is declared as a whole, and no object, is declared still.
     const perhaps = (recorded.__declared ?? []).filter(
-      (name) => inputs[name] === undefined || kind.inputs[name]?.properties !== undefined,
+      (path) => valueAt(inputs, path) === undefined || schemaAt(kind, path)?.properties !== undefined,
     );
-    for (const path of perhaps.flatMap((name) => declaredPaths(kind, name, recorded))) {
+    for (const path of perhaps.flatMap((each) => rowPaths(kind, each, recorded))) {
       if (valueAt(inputs, path) !== undefined || unknown.has(inputOf(path))) continue;
       const property = kind.properties.find((row) => row.inputs.includes(path));
       // Said in other words: a netmask that moved into the address.
       if (property?.inputs.some((input) => valueAt(inputs, input) !== undefined)) continue;
       result.changes = true;
-      const goes = property?.endsWith !== undefined && inputs[property.endsWith] === undefined;
+      const goes = property?.endsWith !== undefined && valueAt(inputs, property.endsWith) === undefined;
       if (property && !goes && property.want({} as never, recorded) === undefined) {
         const value = JSON.stringify(valueAt(recorded, path));
         note("info", `${path} is no longer declared; it stays as it is, ${value}`);
@@ -145,8 +154,7 @@ export class Planner {
       result.changes = true;
       const text = describeDifference(difference, "declared", inputs, identity.secrets);
       // An output of that name that the program never declared is what the kernel chose.
-      const declared = (path: string) =>
-        valueAt(inputs, path) !== undefined || recorded.__declared?.includes(inputOf(path));
+      const declared = (path: string) => valueAt(inputs, path) !== undefined || wasDeclared(recorded, path);
       const changed = property.inputs.filter(
         (path) => declared(path) && !equal(valueAt(inputs, path), valueAt(recorded, path)),
       );
@@ -169,10 +177,19 @@ export class Planner {
   }
 }
 
+/** The schema of what is at a path of inputs. */
+function schemaAt(kind: Kind, path: string): ValueSchema | undefined {
+  const [input = "", ...keys] = path.split(".");
+  return keys.reduce<ValueSchema | undefined>(
+    (outer, key) => outer?.items ?? outer?.properties?.[key],
+    kind.inputs[input],
+  );
+}
+
 /** What was declared of an input: of an object, each value in it, as rows of the kind's table have them. */
-function declaredPaths(kind: Kind, name: string, recorded: Outputs): string[] {
-  if (!kind.inputs[name]?.properties) return [name];
-  return Object.keys((recorded[name] as object | undefined) ?? {}).map((key) => `${name}.${key}`);
+function rowPaths(kind: Kind, path: string, recorded: Outputs): string[] {
+  if (!schemaAt(kind, path)?.properties) return [path];
+  return Object.keys((valueAt(recorded, path) as object | undefined) ?? {}).map((key) => `${path}.${key}`);
 }
 
 /** Why an object is gone, as far as can be told, and what follows. */

@@ -9,6 +9,7 @@ import { type AnyKind, type BusyMode, type Inputs, isSet, type Kind, type Target
 import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
   declaredOf,
+  declaredPaths,
   type Identity,
   identityOf,
   mask,
@@ -186,10 +187,10 @@ export class Reconciler {
     Object.assign(outputs, kind.remember(object, target), {
       __tuntap: identity,
       __lease: target.lease,
-      __declared: Object.keys(kind.inputs).filter((name) => declared[name] !== undefined),
+      __declared: declaredPaths(kind, declared),
     });
     hideDerived(kind, outputs, declared, identity);
-    for (const name in declared) if (outputs[name] !== undefined) inputs[name] = outputs[name];
+    Object.assign(inputs, declaredOf(kind, outputs));
     const name = nameOf(kind, outputs);
     const id = target.namespace === undefined ? String(name) : `${target.namespace}/${name}`;
     return { id, outputs, inputs };

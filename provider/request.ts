@@ -1,3 +1,4 @@
+import { inputOf, valueAt } from "./differences";
 import { TuntapError } from "./errors";
 import { canonicalAddress, canonicalCidr } from "./host/addresses";
 import type { Host } from "./host/host";
@@ -33,7 +34,7 @@ export interface Wanted {
 export interface Hidden {
   __tuntap: Identity;
   __lease: string;
-  /** Names of the inputs that the program declared, so that a refresh knows what to compare. */
+  /** Names (inside lists of objects, paths) of the inputs that the program declared, so that a refresh knows what to compare. */
   __declared: string[];
 }
 
@@ -120,9 +121,42 @@ export function targetOf(
 
 /** Declared inputs as they stand in outputs: in the program's words where the kernel agrees, else the kernel's. */
 export function declaredOf(kind: Declaration, outputs: Outputs): Record<string, unknown> {
-  const declared = new Set(outputs.__declared ?? []);
-  const names = Object.keys(kind.inputs).filter((name) => declared.has(name) && outputs[name] !== undefined);
-  return Object.fromEntries(names.map((name) => [name, outputs[name]]));
+  const declared: Record<string, unknown> = {};
+  for (const path of outputs.__declared ?? []) {
+    const value = valueAt(outputs, path);
+    if (inputOf(path) in kind.inputs && value !== undefined) put(declared, path.split("."), value);
+  }
+  return declared;
+}
+
+function put(into: Record<string, unknown>, [key = "", ...rest]: string[], value: unknown): void {
+  if (rest.length === 0) into[key] = value;
+  else {
+    into[key] ??= /^\d+$/.test(rest[0] as string) ? [] : {};
+    put(into[key] as Record<string, unknown>, rest, value);
+  }
+}
+
+/**
+ * The paths of what is declared, for `Hidden.__declared`: of a list of objects every value in it, as beside those that
+ * are declared outputs have others.
+ */
+export function declaredPaths(kind: Declaration, declared: Inputs): string[] {
+  return Object.entries(kind.inputs).flatMap(([name, { items }]) => {
+    const value = declared[name];
+    if (value === undefined) return [];
+    if (!items?.properties) return [name];
+    return (value as Inputs[]).flatMap((element, position) =>
+      Object.keys(element)
+        .filter((key) => element[key] !== undefined)
+        .map((key) => `${name}.${position}.${key}`),
+    );
+  });
+}
+
+/** Whether a value was declared when the outputs were recorded. */
+export function wasDeclared(recorded: Outputs, path: string): boolean {
+  return (recorded.__declared ?? []).some((name) => path === name || path.startsWith(`${name}.`));
 }
 
 /** Secrets of the program and of the record: an input that left the program is no longer marked by it. */

@@ -1,7 +1,7 @@
 import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
-import type { Declaration, Inputs, Problem, ValueSchema } from "./kinds/kind";
+import type { Declaration, FieldSchema, Inputs, Problem, ValueSchema } from "./kinds/kind";
 import { validators } from "./validators";
 
 /**
@@ -90,8 +90,11 @@ function explain(kind: Declaration, error: ErrorObject): Problem {
 
 function explainUnknown(kind: Declaration, pointer: string, key: string): Problem {
   const inside = pointer === "" ? undefined : placeOf(kind, pointer);
-  const names = Object.keys(inside?.schema.properties ?? kind.inputs);
-  const outputs = inside ? [] : Object.keys(kind.outputs);
+  const fields: [string, FieldSchema][] = Object.entries(inside?.schema.properties ?? kind.inputs);
+  const namesOf = (output: boolean) =>
+    fields.filter(([, field]) => (field.output === true) === output).map(([name]) => name);
+  const names = namesOf(false);
+  const outputs = inside ? namesOf(true) : Object.keys(kind.outputs);
   const difference = (name: string) => distance(key.toLowerCase(), name.toLowerCase());
   const candidate = [...names, ...outputs].reduce((best, name) =>
     difference(name) < difference(best) ? name : best,
@@ -139,7 +142,8 @@ function wanted(schema: ValueSchema): string {
     if (type === "integer") return `a whole number${range}, without quotes`;
     if (type === "number") return `a number${range}, without quotes`;
     if (type === "object") {
-      const names = Object.keys(schema.properties ?? {}).map((name) => `\`${name}\``);
+      const fields = Object.entries(schema.properties ?? {}).filter(([, { output }]) => !output);
+      const names = fields.map(([name]) => `\`${name}\``);
       return `an object with any of ${names.join(", ")}`;
     }
     return { string: "a string", boolean: "true or false", array: "a list" }[type] ?? type;

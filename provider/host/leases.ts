@@ -50,6 +50,14 @@ export function memberNumber(setLease: string, lease: string): number | undefine
   return same ? Number.parseInt(lease.slice(-numberDigits), 16) : undefined;
 }
 
+/**
+ * The lease of a further link of a resource: of the same stack and uid, so that it is told to be theirs like the first.
+ * @param member what tells the link apart from the resource's others.
+ */
+export function memberLease(lease: string, member: string): string {
+  return `${lease.slice(0, -20)}${hash([lease, member], 20)}`;
+}
+
 export function isLease(alternativeName: string): boolean {
   return leasePattern.test(alternativeName);
 }

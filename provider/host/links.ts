@@ -57,6 +57,12 @@ export interface Link {
   txQueueLength: number;
   /** ifindex of the bridge or bond it is a port of; 0 for none. */
   master: number;
+  /** The link below it; of a veth, its other end. */
+  below?: {
+    ifindex: number;
+    /** Id, in the namespace of this link, of the namespace of that one; undefined where it is the same. */
+    namespaceId?: number;
+  };
   /** undefined for links without one, such as a TUN. */
   macAddress?: string;
   alias?: string;
@@ -96,7 +102,7 @@ export class LinkTable {
 export class Links {
   private readonly dump: SharedDump<LinkTable>;
 
-  constructor(kernel: Kernel) {
+  constructor(private readonly kernel: Kernel) {
     const request = encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, {}, { extMask: skipStatistics });
     this.dump = new SharedDump(kernel, request, decodeTable);
   }
@@ -105,14 +111,27 @@ export class Links {
   table(namespace: NamespaceName): Promise<LinkTable> {
     return this.dump.get(namespace);
   }
+
+  /**
+   * The links of a namespace that a link elsewhere leads to, whether or not it has a name (IFLA_TARGET_NETNSID).
+   * @param namespaceId as a link of `from` gives it.
+   */
+  async behind(from: NamespaceName, namespaceId: number): Promise<LinkTable> {
+    const attributes = { extMask: skipStatistics, targetNetnsid: namespaceId };
+    const request = encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, {}, attributes);
+    return decodeTable((await this.kernel.dump(from, request)).bytes);
+  }
 }
 
-/** A message that makes a link, down; EEXIST where the name is taken. @param data of the kind. */
+/**
+ * A message that makes a link, down; EEXIST where the name is taken.
+ * @param data IFLA_INFO_DATA of that kind.
+ */
 export function createLink(
   name: string,
   kind: string,
   attributes: Partial<LinkAttributes>,
-  data?: VxlanData,
+  data?: NonNullable<LinkAttributes["linkinfo"]>["data"],
 ): Buffer {
   const flags = change | NLM_F.CREATE | NLM_F.EXCL;
   return encodeLink(RTM.NEWLINK, flags, {}, { ...attributes, ifname: name, linkinfo: { kind, data } });
@@ -156,11 +175,13 @@ const decodeLink = linkDecoder(
   "address",
   "ifname",
   "mtu",
+  "link",
   "master",
   "txqlen",
   "linkinfo",
   "ifalias",
   "group",
+  "linkNetnsid",
   "propList",
 );
 
@@ -187,6 +208,7 @@ function decodeTable(bytes: Buffer): LinkTable {
       mtu: attributes.mtu ?? 0,
       txQueueLength: attributes.txqlen ?? 0,
       master: attributes.master ?? 0,
+      below: attributes.link ? { ifindex: attributes.link, namespaceId: attributes.linkNetnsid } : undefined,
       macAddress: attributes.address || undefined,
       alias: attributes.ifalias,
       group: attributes.group ?? 0,

@@ -164,7 +164,7 @@ export interface Kernel {
   request(namespace: NamespaceName, messages: Buffer[]): Promise<Reply[]>;
   /**
    * Moves links from one namespace to another: RTM_NEWLINK messages that are sent in `from`, each with an
-   * IFLA_NET_NS_FD added that leads to `to`. Each link waits for a grace period of the kernel, about 20 ms.
+   * IFLA_NET_NS_FD added that leads to `to`. One that makes a link makes it there. Each link that moves waits for a grace period of the kernel, about 20 ms.
    */
   move(from: NamespaceName, to: NamespaceName, messages: Buffer[]): Promise<Reply[]>;
   /** Sends one dump request (NLM_F_DUMP) and gives all that came back. */

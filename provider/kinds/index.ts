@@ -1,4 +1,5 @@
 import { bridge } from "./bridge";
+import { bridgePort } from "./bridge-port";
 import type { AnyKind } from "./kind";
 import { namespace } from "./namespace";
 import { nat } from "./nat";
@@ -6,9 +7,21 @@ import { route } from "./route";
 import { sysctl } from "./sysctl";
 import { tunInterface } from "./tun-interface";
 import { tunPool } from "./tun-pool";
+import { vethPair } from "./veth-pair";
 import { vxlan } from "./vxlan";
 
-const all: readonly AnyKind[] = [tunInterface, tunPool, bridge, vxlan, namespace, route, nat, sysctl];
+const all: readonly AnyKind[] = [
+  tunInterface,
+  tunPool,
+  bridge,
+  bridgePort,
+  vethPair,
+  vxlan,
+  namespace,
+  route,
+  nat,
+  sysctl,
+];
 
 /** Every resource kind, by its name. */
 export const kinds: Readonly<Record<string, AnyKind>> = Object.fromEntries(

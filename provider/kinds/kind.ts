@@ -28,13 +28,15 @@ export interface FieldSchema extends ValueSchema {
   /** For reference pages, doc comments and schema.json; states the unit. */
   description: string;
   required?: true;
+  /** The object always has a value of it, so the output of that name is there even if it is not declared. */
+  observed?: true;
+  /** Inside an object: only read back, and cannot be given. */
+  output?: true;
 }
 
 /** One input, and how a change of it, or of anything in it, is taken. */
 export interface InputSchema extends FieldSchema {
   change: Change;
-  /** The object always has a value of it, so the output of that name is there even if it is not declared. */
-  observed?: true;
 }
 
 /** An output that is no input. */
@@ -95,8 +97,8 @@ export interface Sighting<Observed> {
   leaseLost?: boolean;
   /** Another object under the wanted name. */
   obstacle?: Obstacle<Observed>;
-  /** The namespace does not exist. */
-  namespaceMissing?: boolean;
+  /** A namespace that does not exist. */
+  namespaceMissing?: string;
 }
 
 export interface Obstacle<Observed> {
@@ -105,6 +107,8 @@ export interface Obstacle<Observed> {
   sameStack: boolean;
   /** It carries a lease, of whomever. */
   leased: boolean;
+  /** The input whose value is taken, and that value, for messages; of the naming input unless given. */
+  called?: string;
 }
 
 /** Whether processes hold the object: none, by its only queue, or by one of several. */
@@ -123,6 +127,8 @@ export interface OnBusy {
 export interface Whereabouts {
   /** The namespace in which its lease stands: undefined for the host's. */
   namespace: string | undefined;
+  /** Further leases of it, of a kind with several links, and where they stand. */
+  members?: readonly { lease: string; namespace: string | undefined }[];
   /** Whether somebody is at the other end; absent for what has no carrier. */
   carrier?: boolean;
   /** The processes that use it. */
@@ -176,6 +182,8 @@ export interface Property<Desired, Observed, Value = unknown> {
   unset?(desired: Desired, recorded: Inputs | undefined): boolean;
   /** Must be written before the properties above it in the table. */
   first?(want: Value): boolean;
+  /** The namespace in which its messages are sent, where it is not that of all of the kind. */
+  inside?(observed: Observed): string | undefined;
   /** What to do where the kernel refuses the messages with that errno, if more is known than the error's code says. */
   explain?(errno: number): string | undefined;
   /** Writes what netlink messages cannot; done before any messages are sent. */
@@ -207,6 +215,14 @@ export interface StatedNaming {
   space(namespace: string | undefined): string;
 }
 
+/** A name that a resource must have for itself in a program. */
+export interface Claim {
+  space: string;
+  name: string;
+  /** The input that gives it, for messages: `ends[1].name`. */
+  input: string;
+}
+
 /** What a resource kind says of its inputs and outputs, whatever stands behind them. */
 export interface Declaration {
   name: string;
@@ -217,6 +233,10 @@ export interface Declaration {
   inputs: Readonly<Record<string, InputSchema>>;
   outputs: Readonly<Record<string, OutputSchema>>;
   naming: ChosenNaming | StatedNaming;
+  /** Inputs with what goes by the logical name, where that is more than `name`. They may still be invalid. */
+  complete?(inputs: Inputs, logicalName: string): Inputs;
+  /** What it claims in a program, where it is not its one name. */
+  claims?(inputs: Inputs): Claim[];
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
   rules?(inputs: Inputs): Problem[];
   /** What only the host can say. Reads, never writes. @param unknown names of inputs that are not known yet. */
@@ -237,6 +257,8 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   leasedApart?: true;
   /** Its objects are there whoever declares them: they are set, and put back by `remove`, not made and deleted. */
   permanent?: true;
+  /** The leases of its further links, if a resource has several. */
+  memberLeases?(lease: string): string[];
   /** The namespace in which the messages of its properties are sent. */
   inside(target: Target): string | undefined;
   /** Canonical values, names resolved on the host; what is not declared (or not known yet) stays undefined. */

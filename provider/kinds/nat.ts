@@ -196,7 +196,7 @@ function observed(contents: NftContents, bootId: string): Observed {
 /** Ours carries the lease, or is the recorded one with none. */
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const { namespace, lease, recorded } = target;
-  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: true };
+  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: namespace };
   const [tables, bootId] = await Promise.all([host.nftables.tables(namespace), host.bootId()]);
   const own = tables.filter(({ family }) => family === tableFamily);
   const leased = own.find(({ leases }) => leases.includes(lease));

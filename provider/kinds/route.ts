@@ -212,7 +212,7 @@ function keyText(values: Inputs, unknown?: ReadonlySet<string>): string | undefi
 /** Ours is what has our protocol, at its recorded key or, else, at the wanted one. */
 async function sight(target: Target, host: Host): Promise<Sighting<ObservedRoute>> {
   const { namespace, name, lease, recorded } = target;
-  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: true };
+  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: namespace };
   const [routes, links, bootId] = await Promise.all([
     host.routes.table(namespace),
     host.links.table(namespace),

@@ -61,7 +61,7 @@ function foundValue({ recorded, made }: Target): string | undefined {
 /** It is this resource's from the first write on: before, it is the host's, whatever its value. */
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const { namespace, name } = target;
-  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: true };
+  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: namespace };
   if (foundValue(target) === undefined) return {};
   const [is, bootId] = await Promise.all([host.sysctls.find(namespace, name), host.bootId()]);
   return is === undefined ? {} : { object: { name, value: is, bootId } };

@@ -4,6 +4,8 @@ import type { ErrorObject } from "ajv";
 import { TunInterface } from "./tun-interface";
 import { TunPool } from "./tun-pool";
 import { Bridge } from "./bridge";
+import { BridgePort } from "./bridge-port";
+import { VethPair } from "./veth-pair";
 import { Vxlan } from "./vxlan";
 import { Namespace } from "./namespace";
 import { Route } from "./route";
@@ -16,4 +18,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, Vxlan, Namespace, Route, Nat, Sysctl };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, BridgePort, VethPair, Vxlan, Namespace, Route, Nat, Sysctl };

@@ -38,7 +38,7 @@ export interface TunPoolAddressPlan {
    * which the interface has the first address that a host can have and its peer (the guest) the other: `/30`
    * (four addresses) or `/31` (two, RFC 3021). Default: `"address"`.
    */
-  each?: "address" | "/30" | "/31";
+  each: "address" | "/30" | "/31";
 
   /**
    * Offset of the first address, or of the first subnet in units of its size. Default: 0 for subnets, 1 for

@@ -68,6 +68,14 @@ export class Lab {
     return links.filter((link) => link.ifname !== "lo");
   }
 
+  /** Deletes all links but `lo`. */
+  async empty(): Promise<void> {
+    for (const { ifname } of await this.links()) {
+      // One may go with another: the other end of a veth, or what lies on top.
+      if (await this.link(ifname)) await this.ip("link", "del", ifname);
+    }
+  }
+
   async link(name: string): Promise<WitnessedLink | undefined> {
     return (await this.links()).find((link) => link.ifname === name);
   }

@@ -218,3 +218,67 @@ test("a kind that this version does not know, and a state without an identity, a
   expect(resources[0]?.message).toMatch(/no kind Teleporter/);
   expect(resources[1]?.message).toMatch(/lacks the resource's identity/);
 });
+
+/** A pair with an end in each namespace. */
+const pair = () => ({
+  ends: [
+    { name: "va", namespace: lab.name },
+    { name: "vb", namespace: elsewhere.name, mtu: 1400 },
+  ],
+});
+
+test("a pair: both ends are known by their leases, and each by its drift", async () => {
+  await program.declare("VethPair", "cable", pair());
+  const whole = await look();
+  expect(whole.orphans).toEqual([]);
+  expect(whole.resources).toMatchObject([
+    { kind: "VethPair", condition: "present", drift: false, leased: true, carrier: true },
+  ]);
+  await elsewhere.ip("link", "set", "vb", "mtu", "9000");
+  const { properties, drift } = await one();
+  expect(drift).toBe(true);
+  expect(properties.filter((property) => property.drift)).toMatchObject([
+    { name: "ends[1].mtu", declared: 1400, observed: 9000 },
+  ]);
+  // Not declared, so it is only shown.
+  expect(properties).toContainEqual(
+    expect.objectContaining({ name: "ends[0].mtu", drift: false, observed: 1500 }),
+  );
+});
+
+test("a pair that no state knows is two orphans; one whose making was begun is none", async () => {
+  await program.declare("VethPair", "cable", pair());
+  const { urn } = program.identity("VethPair", "cable");
+  const begun = await look(program, {
+    resources: [],
+    unfinished: [{ urn, instance: program.instance }],
+  });
+  expect(begun.orphans).toEqual([]);
+  expect(begun.resources).toMatchObject([{ condition: "unfinished", leased: true }]);
+  const lost = await look(program, { resources: [] });
+  expect(lost.orphans.map(({ kind: its, name, namespace }) => [its, name, namespace]).sort()).toEqual([
+    ["veth", "va", lab.name],
+    ["veth", "vb", elsewhere.name],
+  ]);
+});
+
+test("a port of others is no orphan: it carries no lease", async () => {
+  await lab.ip("link", "add", "br0", "type", "bridge");
+  await lab.ip("tuntap", "add", "nic0", "mode", "tap");
+  await program.declare("BridgePort", "uplink", {
+    interface: "nic0",
+    bridge: "br0",
+    namespace: lab.name,
+  });
+  const whole = await look();
+  expect(whole.orphans).toEqual([]);
+  expect(whole.resources).toMatchObject([{ kind: "BridgePort", condition: "present", drift: false }]);
+  expect((await look(program, { resources: [] })).orphans).toEqual([]);
+  await lab.ip("link", "set", "nic0", "nomaster");
+  expect(await one()).toMatchObject({
+    drift: true,
+    properties: expect.arrayContaining([
+      expect.objectContaining({ name: "bridge", declared: "br0", observed: "", drift: true }),
+    ]),
+  });
+});

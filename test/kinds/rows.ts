@@ -7,7 +7,8 @@ export interface Row {
   name: string;
   /** What must be there before the interface. */
   prepare?: () => Promise<unknown>;
-  change: Record<string, unknown>;
+  /** A function where it needs the lab. */
+  change: Record<string, unknown> | (() => Record<string, unknown>);
   byHand: () => Promise<unknown>;
   drift: RegExp;
   read: () => Promise<unknown>;
@@ -28,14 +29,15 @@ export function describeRows(
 
   describe.each(rows)("$name", ({ prepare, change, byHand, drift, read, original, changed }) => {
     beforeEach(prepare ?? (() => undefined));
+    const changedInputs = () => ({ ...base(), ...(typeof change === "function" ? change() : change) });
 
     test("is changed live, on the same device", async () => {
       await program.declare(kind, "dev0", base());
       const before = await device();
-      expect((await program.declare(kind, "dev0", { ...base(), ...change })).operation).toBe("update");
+      expect((await program.declare(kind, "dev0", changedInputs())).operation).toBe("update");
       expect(await read()).toEqual(changed);
       expect((await device())?.ifindex).toBe(before?.ifindex);
-      expect((await program.declare(kind, "dev0", { ...base(), ...change })).operation).toBe("same");
+      expect((await program.declare(kind, "dev0", changedInputs())).operation).toBe("same");
     });
 
     test("drift is seen with both values, and repaired", async () => {

@@ -14,7 +14,7 @@ export function useTunLab(): void {
   });
   afterAll(() => lab.close());
   beforeEach(async () => {
-    for (const { ifname } of await lab.links()) await lab.ip("link", "del", ifname);
+    await lab.empty();
     program = new Program();
   });
 }

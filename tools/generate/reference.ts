@@ -43,7 +43,7 @@ function rows(name: string, schema: FieldSchema, change: string): string[][] {
     `\`${name}\``,
     values(schema),
     schema.required ? "required" : fallback,
-    change,
+    schema.output ? "output" : change,
     schema.description,
   ];
   const list = typesOf(schema).includes("array");

@@ -1,4 +1,4 @@
-import type { Declaration, FieldSchema } from "../../provider/kinds/kind";
+import type { Declaration, FieldSchema, ValueSchema } from "../../provider/kinds/kind";
 import {
   type AnySchema,
   changeSentences,
@@ -10,6 +10,7 @@ import {
   innerName,
   innerObjects,
   inputsOf,
+  isAlwaysThere,
   itemsOf,
   type Output,
   outputsOf,
@@ -51,10 +52,14 @@ ${files.map((file) => `export * from "./${file}";\n`).join("")}`;
 
 /** An object within an input: as a program gives it, and as it is read back. */
 function innerTypes({ name, description, fields, given }: Inner): string {
-  const member = ([key, schema]: [string, FieldSchema], type: string) =>
-    `${docComment([withDefault(schema)], "  ")}  ${key}${schema.required ? "" : "?"}: ${type};\n`;
-  const args = fields.map((field) => member(field, inputType(name, ...field)));
-  const shown = fields.map((field) => member(field, plainTypes(name, ...field).join(" | ")));
+  const member = ([key, schema]: [string, FieldSchema], there: boolean, type: string) =>
+    `${docComment([withDefault(schema)], "  ")}  ${key}${there ? "" : "?"}: ${type};\n`;
+  const args = fields
+    .filter(([, { output }]) => !output)
+    .map((field) => member(field, field[1].required === true, inputType(name, ...field)));
+  const shown = fields.map((field) =>
+    member(field, isAlwaysThere(field[1]), plainTypes(name, ...field).join(" | ")),
+  );
   const asGiven = `
 ${docComment([description])}export interface ${name}Args {
 ${args.join("\n")}}
@@ -123,6 +128,9 @@ function plainTypes(outer: string, name: string, schema: AnySchema): string[] {
   return typesOf(schema).map((type) => {
     if (type === "array") {
       const each = element(outer, name, schema, "");
+      const { minItems = 0, maxItems } = schema as ValueSchema;
+      // As many as it always has, so that each is known to be there.
+      if (minItems > 0 && minItems === maxItems) return `[${Array(minItems).fill(each).join(", ")}]`;
       return each.includes("|") ? `(${each})[]` : `${each}[]`;
     }
     if (fieldsOf(schema)) return innerName(outer, name, schema);

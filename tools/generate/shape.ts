@@ -32,10 +32,10 @@ export function inputsOf(kind: Declaration): Input[] {
 
 /** Every input comes back as an output, then the kind's own outputs. */
 export function outputsOf(kind: Declaration): Output[] {
-  const inputs = inputsOf(kind).map(({ name, schema, required }) => ({
+  const inputs = inputsOf(kind).map(({ name, schema }) => ({
     name,
     schema,
-    optional: !required && schema.default === undefined && schema.observed !== true,
+    optional: !isAlwaysThere(schema),
   }));
   const others = Object.entries(kind.outputs).map(([name, schema]) => ({
     name,
@@ -43,6 +43,11 @@ export function outputsOf(kind: Declaration): Output[] {
     optional: schema.optional === true,
   }));
   return [...inputs, ...others];
+}
+
+/** Whether a value is there when it is read back, declared or not. */
+export function isAlwaysThere(schema: FieldSchema): boolean {
+  return schema.required === true || schema.default !== undefined || schema.observed === true;
 }
 
 /** `TunInterface` as a file name: `tun-interface`. */

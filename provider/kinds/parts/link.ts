@@ -43,7 +43,7 @@ export async function sightLink(target: Target, host: Host, kind: string): Promi
   const { namespace, recorded } = target;
   const wanted = await sceneOf(namespace, target, host);
   const sighting: Sighting<ObservedLink> = {};
-  if (wanted === undefined) sighting.namespaceMissing = true;
+  if (wanted === undefined) sighting.namespaceMissing = namespace;
   const object = findIn(wanted, target, kind) ?? (recorded && (await findElsewhere(target, host, kind)));
   if (object !== undefined) {
     sighting.object = object;
@@ -124,6 +124,18 @@ function observe(link: Link, scene: Scene): ObservedLink {
     bootId,
     namespaceInode,
   };
+}
+
+/** A link as it is found; undefined where it, or the namespace, does not exist. */
+export async function observeLink(
+  namespace: string | undefined,
+  find: (links: LinkTable) => Link | undefined,
+  { glance }: Pick<Target, "glance">,
+  host: Host,
+): Promise<ObservedLink | undefined> {
+  const scene = await sceneOf(namespace, { glance }, host);
+  const link = scene && find(scene.links);
+  return scene && link && observe(link, scene);
 }
 
 /** The members of a kind that all kinds of links have alike. */

@@ -1,0 +1,273 @@
+import { constants } from "node:os";
+import { TuntapError } from "../errors";
+import type { Host } from "../host/host";
+import { addAlternativeName, describeLink, type Link, removeAlternativeName, setLink } from "../host/links";
+import { accepted, refusal } from "../host/refusals";
+import type { Difference, InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
+import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge } from "./parts/bridge-port";
+import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
+import { lifeline } from "./parts/lockout";
+import { adoptInput, namespaceInput } from "./parts/names";
+import { type DesiredPort, portInput, portSettings, presentPort } from "./parts/port-settings";
+
+const { errno } = constants;
+
+interface Desired {
+  bridge: string | undefined;
+  port: DesiredPort | undefined;
+  allowLockout: boolean;
+}
+
+interface Observed extends ObservedLink {
+  /** What it was a port of before; empty for nothing. */
+  former: string;
+}
+
+const inputs = {
+  interface: {
+    type: "string",
+    format: "link-name",
+    change: "replace",
+    required: true,
+    description:
+      "Interface that is put on the bridge, by name: one that this program did not make, such as a network card. Those that it makes have an input `bridge`.",
+  },
+  bridge: {
+    ...bridgeInput,
+    required: true,
+    description:
+      "Bridge that the interface becomes a port of, by name, in the same namespace. Pass the `.name` of the resource that makes the bridge, or the name of one that exists.",
+  },
+  port: portInput,
+  namespace: {
+    ...namespaceInput,
+    change: "replace",
+    description:
+      "Network namespace in which both are, by its name in /run/netns. Default: the host's. Pass the `.name` of a `Namespace` resource, so that it is made first.",
+  },
+  allowLockout: {
+    type: "boolean",
+    default: false,
+    change: "control",
+    description:
+      "Whether the interface may be put on the bridge, and taken off again, although the default route (of the main table, IPv4 or IPv6) leads over it or the ssh connection of the run comes in at it: the host does not answer to addresses of a bridge's port, so both are cut off, until the bridge has the address and the route.",
+  },
+  adopt: {
+    ...adoptInput,
+    description:
+      "Take the interface off the bridge, or whatever it is a port of, where others put it; when the resource goes, it is put back there.",
+  },
+} as const satisfies Record<string, InputSchema>;
+
+/**
+ * The alternative name that an interface carries while it is on the bridge: whose doing that is, and what it was a port of
+ * before. It is written first, so that a run that is interrupted knows the way back.
+ */
+function markOf({ lease }: Target): string {
+  return `tuntap-port-${lease.slice(-32)}`;
+}
+
+function formerOf(target: Target, link: Link): string | undefined {
+  const mark = markOf(target);
+  const own = link.alternativeNames.find((name) => name === mark || name.startsWith(`${mark}-`));
+  const known = target.recorded?.__former ?? target.made?.__former;
+  return (known as string | undefined) ?? own?.slice(mark.length + 1);
+}
+
+function masterOf({ link, neighbours }: ObservedLink): Link | undefined {
+  return link.master === 0 ? undefined : neighbours.at(link.master);
+}
+
+/** It is this resource's from the first write on: before, it is on no bridge as far as we are concerned. */
+async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
+  const { namespace, name, wanted = {} } = target;
+  if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: namespace };
+  const observed = await observeLink(namespace, (links) => links.named(name), target, host);
+  if (observed === undefined) return {};
+  const former = formerOf(target, observed.link);
+  if (former !== undefined) return { object: { ...observed, former } };
+  const master = masterOf(observed);
+  if (!master || wanted.adopt === true || isNamed(observed, master, wanted.bridge)) return {};
+  const object = { ...observed, former: master.name };
+  return { obstacle: { object, sameStack: false, leased: false } };
+}
+
+function isNamed({ neighbours }: ObservedLink, link: Link, name: unknown): boolean {
+  return typeof name === "string" && neighbours.named(name)?.ifindex === link.ifindex;
+}
+
+function describe(observed: ObservedLink): string {
+  const master = masterOf(observed);
+  return `${describeLink(observed.link)}${master ? `, which is a port of ${master.name}` : ""}`;
+}
+
+const { messages: _, ...bridgeRow } = bridgeProperty;
+
+const properties = [
+  { ...bridgeRow, apply: join } satisfies Property<Desired, Observed, string>,
+  ...portSettings,
+] as Property<Desired, Observed, never>[];
+
+async function join(difference: Difference<Desired, Observed, string>, host: Host): Promise<void> {
+  const { observed, desired, target } = difference;
+  await refuseLockout(observed, desired, host);
+  const [write] = bridgeProperty.messages?.({ ...difference, property: bridgeProperty }) ?? [];
+  if (write === undefined) return;
+  const [reply] = await host.batch.send(target.namespace, [write.bytes]);
+  if (accepted(reply)) return;
+  throw refusal(reply as { errno: number }, {
+    message: `the kernel refused ${write.what}`,
+    operation: "RTM_NEWLINK",
+    property: "bridge",
+    remedy:
+      "A bridge takes Ethernet interfaces only, and none that is a bridge itself, loopback, or marked as not to be forwarded (netns_immutable, IFF_DONT_BRIDGE). See the kernel's words.",
+  });
+}
+
+async function refuseLockout(observed: ObservedLink, { allowLockout }: Desired, host: Host): Promise<void> {
+  if (allowLockout) return;
+  const { link, namespace, neighbours } = observed;
+  const reason = await lifeline({ link, namespace, links: neighbours }, host);
+  if (reason === undefined) return;
+  throw new TuntapError("LOCKOUT", {
+    message: `${describeLink(link)} is left where it is: it is ${reason}`,
+    property: "interface",
+  });
+}
+
+async function create(target: Target, desired: Desired, host: Host): Promise<Inputs> {
+  const { namespace, name } = target;
+  const observed = await observeLink(namespace, (links) => links.named(name), target, host);
+  if (observed === undefined) throw missing(name, namespace);
+  const { link, neighbours, ifindex } = observed;
+  const wanted = bridgeIndex(neighbours, desired.bridge ?? "");
+  if (link.master !== wanted) await refuseLockout(observed, desired, host);
+  const former = masterOf(observed)?.name ?? "";
+  const mark = former === "" ? markOf(target) : `${markOf(target)}-${former}`;
+  const [reply] = await host.batch.send(namespace, [addAlternativeName(ifindex, mark)]);
+  if (accepted(reply, errno.EEXIST)) return { __former: former };
+  throw refusal(reply as { errno: number }, {
+    message: "what it was a port of before could not be noted as an alternative name",
+    operation: "RTM_NEWLINKPROP",
+  });
+}
+
+function missing(name: string, namespace: string | undefined): TuntapError {
+  const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
+  return new TuntapError("INTERFACE_MISSING", {
+    message: `interface ${JSON.stringify(name)} does not exist${where}`,
+    property: "interface",
+  });
+}
+
+/** Puts it back to where it was, unless somebody else has put it elsewhere meanwhile; then only the note goes. */
+async function remove(target: Target, observed: Observed, host: Host): Promise<void> {
+  const { link, namespace, neighbours, ifindex, former } = observed;
+  const master = masterOf(observed);
+  const bridge = target.recorded?.bridge ?? target.wanted?.bridge;
+  const back = former === "" ? 0 : (neighbours.named(former)?.ifindex ?? 0);
+  const mark = markOf(target);
+  const writes = link.alternativeNames
+    .filter((name) => name.startsWith(mark))
+    .map((name) => removeAlternativeName(ifindex, name));
+  if (master && isNamed(observed, master, bridge) && back !== master.ifindex)
+    writes.unshift(setLink(ifindex, { master: back }));
+  const refused = (await host.batch.send(namespace, writes)).find((reply) => !accepted(reply, errno.ENODEV));
+  if (refused === undefined) return;
+  throw refusal(refused, {
+    message: `it could not be put back to where it was (${former === "" ? "no bridge" : former})`,
+    operation: "RTM_NEWLINK",
+    property: "bridge",
+  });
+}
+
+async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]> {
+  const { interface: name, namespace, bridge, adopt, allowLockout } = values;
+  const problems = await bridgeProblems(values, unknown, host);
+  const links = typeof name === "string" ? await linksToCheck(values, unknown, host) : undefined;
+  if (typeof name !== "string" || links === undefined) return problems;
+  const place = namespace as string | undefined;
+  const link = links.named(name);
+  if (link === undefined) {
+    const { code, facts, remedy } = missing(name, place);
+    return [
+      ...problems,
+      { property: "interface", code, message: `${facts.message}. ${remedy}`, warning: true },
+    ];
+  }
+  const wanted = typeof bridge === "string" ? links.named(bridge)?.ifindex : undefined;
+  if (link.master === wanted) return problems;
+  const reason = allowLockout === true ? undefined : await lifeline({ link, namespace: place, links }, host);
+  if (reason !== undefined) {
+    const message = `interface ${JSON.stringify(name)} cannot be put on a bridge: it is ${reason}`;
+    const { remedy } = new TuntapError("LOCKOUT", { message });
+    problems.push({ property: "interface", code: "LOCKOUT", message: `${message}. ${remedy}` });
+  }
+  const master = link.master === 0 ? undefined : links.at(link.master);
+  if (master && adopt === true) {
+    const message = `interface ${JSON.stringify(name)} is taken off ${master.name}, which it is a port of; it is put back there when this resource goes`;
+    problems.push({ property: "interface", message, warning: true });
+  }
+  return problems;
+}
+
+/** To take it off cuts off what leads over the bridge by it, but for routes that this package made. */
+async function inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
+  const { link, namespace, neighbours } = observed;
+  const { allowLockout, bridge } = target.recorded ?? target.wanted ?? {};
+  const master = masterOf(observed);
+  if (allowLockout === true || !master || !isNamed(observed, master, bridge)) return undefined;
+  return lifeline({ link, namespace, links: neighbours }, host, "others");
+}
+
+export const bridgePort: Kind<Desired, Observed> = {
+  name: "BridgePort",
+  description:
+    "Puts an interface that this program did not make, such as a network card, on a bridge, and back to where it was when the resource goes. Refused while the default route or the ssh connection in use would be cut off by it.",
+  example: `const br = new tuntap.Bridge("br0");
+const uplink = new tuntap.BridgePort("uplink", { interface: "eth1", bridge: br.name });
+
+export const port = uplink.interface;`,
+  inputs,
+  outputs: {
+    ifindex: { type: "integer", description: "Index of the interface in its namespace." },
+  },
+  naming: {
+    of: (values, unknown) =>
+      unknown?.has("interface") ? undefined : (values.interface as string | undefined),
+    property: "interface",
+    form: "`INTERFACE`, or `NAMESPACE/INTERFACE` in a namespace: `eth1`, `blue/eth1`.",
+    space: (namespace) => `port:${namespace ?? ""}`,
+  },
+  unleased: true,
+  permanent: true,
+  inside: (target) => target.namespace,
+  hostRules,
+  async desire(values) {
+    const { bridge, port, allowLockout } = values as Partial<Desired>;
+    return { bridge, port, allowLockout: allowLockout === true };
+  },
+  sight,
+  describe,
+  properties,
+  create,
+  async takeOver() {},
+  inUse,
+  async explainLoss() {
+    return "the interface is gone, or has another name";
+  },
+  async whereabouts({ namespace }, { link }) {
+    return { namespace, carrier: link.carrier, processes: [] };
+  },
+  codes: { inUse: "LOCKOUT", foreign: "PORT_TAKEN" },
+  onBusy: () => ({ mode: "fail", seconds: 0 }),
+  remove,
+  present: (observed, desired, declared) => ({
+    interface: declared.interface,
+    namespace: observed.namespace,
+    ...presentBridge(observed, desired),
+    ...presentPort(observed, desired),
+    ifindex: observed.ifindex,
+  }),
+  remember: ({ bootId, former }) => ({ __bootId: bootId, __former: former }),
+};
