@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { interimName, isLease, leaseName, parseUrn, sameStack } from "../provider/host/leases";
+import {
+  interimName,
+  isLease,
+  isOfStack,
+  leaseName,
+  leaseUid,
+  memberLease,
+  parseUrn,
+  sameStack,
+} from "../provider/host/leases";
 import { kinds } from "../provider/kinds";
 import type { Kind } from "../provider/kinds/kind";
 import { automaticName, linkNameProblem, namespaceNameProblem } from "../provider/kinds/parts/names";
@@ -103,6 +112,20 @@ describe("leases", () => {
       lease({ urn: urn("tap0").replace("TunInterface", "Bridge") }),
     ];
     expect(new Set(all).size).toBe(all.length);
+  });
+
+  test("of further links of a resource are of the same stack and uid, and differ", () => {
+    const own = lease();
+    const members = ["b", "c", "fc1", ""].map((member) => memberLease(own, member));
+    for (const member of members) {
+      expect(isLease(member)).toBe(true);
+      expect(sameStack(member, own)).toBe(true);
+      expect(isOfStack(member, { instance: "i1", project: "lab", stack: "dev" })).toBe(true);
+      expect(leaseUid(member)).toBe(1000);
+    }
+    const others = [memberLease(lease({ urn: urn("tap1") }), "b"), memberLease(members[0] as string, "b")];
+    expect(new Set([own, ...members, ...others]).size).toBe(7);
+    expect(memberLease(own, "b")).toBe(members[0]);
   });
 
   test("do not depend on where one part ends and the next begins", () => {
