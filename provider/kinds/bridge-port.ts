@@ -203,6 +203,10 @@ async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Hos
     const { remedy } = new TuntapError("LOCKOUT", { message });
     problems.push({ property: "interface", code: "LOCKOUT", message: `${message}. ${remedy}` });
   }
+  if (link.leases.length > 0) {
+    const message = `interface ${JSON.stringify(name)} was made by a resource of this package (${describeLink(link)}); if that has an input for the bridge, use that instead of this, lest they take it from each other`;
+    problems.push({ property: "interface", message, warning: true });
+  }
   const master = link.master === 0 ? undefined : links.at(link.master);
   if (master && adopt === true) {
     const message = `interface ${JSON.stringify(name)} is taken off ${master.name}, which it is a port of; it is put back there when this resource goes`;

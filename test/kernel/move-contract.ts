@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { describe, expect, test } from "vitest";
+import { createLink } from "../../provider/host/links";
 import type { Kernel } from "../../provider/kernel/kernel";
 import { addAltname, deleteLink, touchLink } from "./messages";
 import { tap } from "./operations";
@@ -46,6 +47,18 @@ export function moveContract(
       expect(await open().move(to, from, [touchLink(moved.ifindex)])).toEqual([{ errno: 0 }]);
       expect(await link(from, "tap0")).toBeDefined();
       expect(await open().move(from, to, [])).toEqual([]);
+    });
+
+    test("makes a link there, and the other end of a veth where the message is sent", async () => {
+      const from = await freshNamespace();
+      const to = await freshNamespace();
+      const message = createLink("va", "veth", {}, { peer: { ifname: "vb" } });
+      expect(await open().move(from, to, [message, message])).toEqual([
+        { errno: 0 },
+        expect.objectContaining({ errno: errno.EEXIST }),
+      ]);
+      expect((await links(to)).map((each) => each.ifname)).toEqual(["lo", "va"]);
+      expect((await links(from)).map((each) => each.ifname)).toEqual(["lo", "vb"]);
     });
 
     test("refuses a file without a namespace behind it", async () => {

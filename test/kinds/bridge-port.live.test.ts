@@ -108,6 +108,17 @@ describe("an interface of others", () => {
     expect((await lab.mustHave("nic1")).master).toBe("br0");
   });
 
+  test("that another resource made is told from others: it is said that there is another way", async () => {
+    await program.declare("TunInterface", "tap0", { namespace: lab.name, owner: "nobody" });
+    const { notices } = await program.declare(kind, "uplink", port({ interface: "tap0" }));
+    expect(notices.join()).toMatch(
+      /interface "tap0" was made by a resource of this package \(tap "tap0" .*lease tuntap-0-/,
+    );
+    expect(
+      (await program.declare("TunInterface", "tap0", { namespace: lab.name, owner: "nobody" })).operation,
+    ).toBe("same");
+  });
+
   test("is declared once", async () => {
     await program.declare(kind, "uplink", port());
     await expect(program.declare(kind, "again", port({ bridge: "br1" }))).rejects.toThrow(
