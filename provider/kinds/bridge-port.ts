@@ -8,7 +8,8 @@ import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, namespaceInput } from "./parts/names";
-import { type DesiredPort, portInput, portSettings, presentPort } from "./parts/port-settings";
+import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
+import { vlanProblems } from "./parts/port-vlans";
 
 const { errno } = constants;
 
@@ -183,7 +184,10 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
 
 async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]> {
   const { interface: name, namespace, bridge, adopt, allowLockout } = values;
-  const problems = await bridgeProblems(values, unknown, host);
+  const problems = [
+    ...(await bridgeProblems(values, unknown, host)),
+    ...(await vlanProblems(values, unknown, host)),
+  ];
   const links = typeof name === "string" ? await linksToCheck(values, unknown, host) : undefined;
   if (typeof name !== "string" || links === undefined) return problems;
   const place = namespace as string | undefined;
@@ -246,6 +250,7 @@ export const port = uplink.interface;`,
   unleased: true,
   permanent: true,
   inside: (target) => target.namespace,
+  rules: portRules,
   hostRules,
   async desire(values) {
     const { bridge, port, allowLockout } = values as Partial<Desired>;

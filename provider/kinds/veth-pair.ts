@@ -45,6 +45,7 @@ import {
 } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
+import { vlanProblems } from "./parts/port-vlans";
 import { replace } from "./parts/verdicts";
 import { linksOnTop, sightPair } from "./parts/veth";
 import { createPair, takeOverPair } from "./parts/veth-making";
@@ -184,9 +185,8 @@ function perEnd(values: Inputs, look: (end: Inputs) => Problem[]): Problem[] {
 function ofEnd(which: End, problem: Problem): Problem {
   const { property, message } = problem;
   // Most messages begin with the name of their input.
-  const text = message.startsWith(`${property} `)
-    ? `ends[${which}].${message}`
-    : `ends[${which}]: ${message}`;
+  const named = message.startsWith(`${property} `) || message.startsWith(`${property}.`);
+  const text = named ? `ends[${which}].${message}` : `ends[${which}]: ${message}`;
   return { ...problem, property: "ends", message: text };
 }
 
@@ -238,7 +238,11 @@ export const outside = cable.ends.apply(([end]) => end.name);`,
   async hostRules(values, unknown, host) {
     const found = await Promise.all(
       bothEnds.map(async (which) => {
-        const problems = await bridgeProblems(endOf(values, which), unknown, host);
+        const own = endOf(values, which);
+        const problems = [
+          ...(await bridgeProblems(own, unknown, host)),
+          ...(await vlanProblems(own, unknown, host)),
+        ];
         return problems.map((problem) => ofEnd(which, problem));
       }),
     );

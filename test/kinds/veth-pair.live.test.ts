@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { memberLease } from "../../provider/host/leases";
 import { Lab, type WitnessedLink } from "../harness/lab";
+import { attempt } from "../harness/shell";
 import { describeRows, type Row } from "./rows";
 import { lab, program, said, useTunLab } from "./tun-lab";
 
@@ -359,3 +360,43 @@ describe("the ends of the kernel's ranges", () => {
     expect((await program.newRun().declare(kind, "cable", declared)).operation).toBe("same");
   });
 });
+
+describe("VLANs of an end that is a port", async () => {
+  const filtering = await canFilter();
+  const vlans = [{ id: 5, pvid: true, untagged: true }];
+
+  test.skipIf(filtering)(
+    "are refused in the plan, with the end's path, by a kernel that has none",
+    async () => {
+      await lab.ip("link", "add", "br0", "type", "bridge");
+      const { problems } = await program.check(kind, "cable", pair({ bridge: "br0", port: { vlans } }));
+      expect(problems).toEqual([
+        expect.objectContaining({
+          code: "NOT_SUPPORTED",
+          property: "ends",
+          message: expect.stringMatching(/^ends\[0\]\.port\.vlans /),
+        }),
+      ]);
+      const port = { interface: "va", bridge: "br0", namespace: lab.name, port: { vlans } };
+      const other = await program.check("BridgePort", "uplink", port);
+      expect(other.problems).toEqual([expect.objectContaining({ code: "NOT_SUPPORTED", property: "port" })]);
+    },
+  );
+
+  test.skipIf(!filtering)("are set, and set back (needs VLAN filtering)", async () => {
+    await lab.ip("link", "add", "br0", "type", "bridge", "vlan_filtering", "1");
+    const declared = pair({ bridge: "br0", port: { vlans } });
+    await program.declare(kind, "cable", declared);
+    expect(await lab.exec("bridge", "vlan", "show", "dev", "va")).toMatch(/5 PVID Egress Untagged/);
+    await lab.exec("bridge", "vlan", "add", "dev", "va", "vid", "7");
+    expect((await program.newRun().declare(kind, "cable", declared)).operation).toBe("update");
+    expect(await lab.exec("bridge", "vlan", "show", "dev", "va")).not.toMatch(/\b7\b/);
+    expect((await program.newRun().declare(kind, "cable", declared)).operation).toBe("same");
+  });
+});
+
+/** Whether a bridge of this kernel can filter VLANs: tried, in a namespace that ends with the command. */
+async function canFilter(): Promise<boolean> {
+  const script = "ip link add br0 type bridge && ip link set br0 type bridge vlan_filtering 1";
+  return (await attempt("unshare", "--net", "sh", "-c", script)).code === 0;
+}

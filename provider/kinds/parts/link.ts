@@ -130,12 +130,15 @@ function observe(link: Link, scene: Scene): ObservedLink {
 export async function observeLink(
   namespace: string | undefined,
   find: (links: LinkTable) => Link | undefined,
-  { glance }: Pick<Target, "glance">,
+  target: Target,
   host: Host,
 ): Promise<ObservedLink | undefined> {
-  const scene = await sceneOf(namespace, { glance }, host);
+  const scene = await sceneOf(namespace, target, host);
   const link = scene && find(scene.links);
-  return scene && link && observe(link, scene);
+  if (!scene || !link) return undefined;
+  const object = observe(link, scene);
+  if (concernsVlans(target)) object.vlans = await host.vlans.ofPort(namespace, link, scene.links);
+  return object;
 }
 
 /** The members of a kind that all kinds of links have alike. */
