@@ -2,6 +2,7 @@
 #include "calls.h"
 #include "hold.h"
 #include "host.h"
+#include "modules.h"
 #include "netlink.h"
 #include "nft.h"
 #include "processes.h"
@@ -129,6 +130,37 @@ Napi::Value from(Napi::Env env, const ProgramResult& result) {
   object["status"] = result.status;
   object["output"] = result.output;
   object["errors"] = result.errors;
+  return object;
+}
+
+/// What is known of a module, and how a change of it ended.
+struct ModuleReport {
+  ModuleFacts facts;
+  std::optional<ProgramResult> change;
+};
+
+Napi::Value texts(Napi::Env env, const std::vector<std::string>& list) {
+  Napi::Array array = Napi::Array::New(env);
+  for (const std::string& text : list) array[array.Length()] = text;
+  return array;
+}
+
+Napi::Value from(Napi::Env env, const ModuleReport& report) {
+  const ModuleFacts& facts = report.facts;
+  Napi::Object parameters = Napi::Object::New(env);
+  for (const auto& [name, value] : facts.parameters) parameters[name] = value;
+  Napi::Object object = Napi::Object::New(env);
+  object["release"] = facts.release;
+  object["modular"] = facts.modular;
+  object["present"] = facts.present;
+  if (!facts.state.empty()) object["state"] = facts.state;
+  object["builtIn"] = facts.built_in;
+  object["available"] = facts.available;
+  object["initialised"] = facts.initialised;
+  object["releases"] = texts(env, facts.releases);
+  object["users"] = texts(env, facts.users);
+  object["parameters"] = parameters;
+  if (report.change) object["change"] = from(env, *report.change);
   return object;
 }
 
@@ -268,6 +300,26 @@ Work nft(const Napi::CallbackInfo& info) {
   return [place = to_namespace(info[0]), json = to_text(info[1])] { return outcome(run_nft(place, json)); };
 }
 
+/// Reads it; with a change, does that before.
+Work module(const Napi::CallbackInfo& info) {
+  const std::string name = to_text(info[0]);
+  if (info[1].IsUndefined()) return [name] { return outcome(ModuleReport{read_module(name), {}}); };
+  if (!info[1].IsObject()) refuse(info[1], "a change");
+  const auto change = info[1].As<Napi::Object>();
+  const auto operation = to_text(change.Get("operation"));
+  if (operation == "unload") {
+    return [name] {
+      const auto result = unload_module(name);
+      return outcome(ModuleReport{read_module(name), result});
+    };
+  }
+  if (operation != "load") refuse(info[1], "operation load or unload");
+  return [name, parameters = to_list(change.Get("parameters"), to_text)] {
+    const auto result = load_module(name, parameters);
+    return outcome(ModuleReport{read_module(name), result});
+  };
+}
+
 Work account(const Napi::CallbackInfo& info) {
   const std::string kind = to_text(info[0]);
   if (kind != "user" && kind != "group") refuse(info[0], "user or group");
@@ -312,6 +364,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   exports["holders"] = Napi::Function::New<verb<holders>>(env, "holders");
   exports["sysctl"] = Napi::Function::New<verb<sysctl>>(env, "sysctl");
   exports["nft"] = Napi::Function::New<verb<nft>>(env, "nft");
+  exports["module"] = Napi::Function::New<verb<module>>(env, "module");
   exports["account"] = Napi::Function::New<verb<account>>(env, "account");
   return exports;
 }

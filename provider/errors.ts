@@ -122,6 +122,20 @@ export const errorTable = {
     remedy:
       "Choose another `name`, remove the table by hand (`nft delete table inet NAME`), or take it over with `adopt: true`: then what is in it is replaced.",
   },
+  MODULE_MISSING: {
+    meaning:
+      "The kernel has no module of that name: it is neither built in nor loaded, and cannot be loaded.",
+    remedy:
+      "Check the name (`modprobe -n -v NAME`); install the package that has it (on Debian-like hosts linux-image-extra or linux-modules-extra, for some).",
+  },
+  MODULE_REFUSED: {
+    meaning: "A module of the kernel was not loaded, unloaded or given its parameters.",
+    remedy: "See the words of modprobe in the message, and of the kernel (`dmesg`).",
+  },
+  KMOD_MISSING: {
+    meaning: "The program `modprobe`, by which modules of the kernel are loaded, is not on the host.",
+    remedy: "Install kmod (on Debian-like hosts: apt-get install kmod).",
+  },
   TUN_NODE_MISSING: {
     meaning: "The device node /dev/net/tun does not exist.",
     remedy:

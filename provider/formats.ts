@@ -8,6 +8,7 @@ import {
 import { groupForwardMaskProblem, tenthsProblem } from "./kinds/parts/bridge-settings";
 import { aliasProblem, macProblem } from "./kinds/parts/link-settings";
 import { ipv4SubnetProblem } from "./kinds/parts/member-plans";
+import { moduleNameProblem, moduleParameterProblem } from "./kinds/parts/module-checks";
 import { linkNameProblem, namespaceNameProblem } from "./kinds/parts/names";
 import { portsProblem, tableNameProblem } from "./kinds/parts/nat-checks";
 import { vlanRangeProblem } from "./kinds/parts/port-vlans";
@@ -32,6 +33,8 @@ export const formats: Readonly<Record<string, (text: string) => string | undefin
   network: (text) => networkProblem(text),
   "table-name": tableNameProblem,
   ports: portsProblem,
+  "module-name": moduleNameProblem,
+  "module-parameter": moduleParameterProblem,
   "sysctl-name": sysctlNameProblem,
   "sysctl-value": sysctlValueProblem,
   "tunnel-end": tunnelEndProblem,

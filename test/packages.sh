@@ -7,6 +7,7 @@ need ip iproute2
 need tunctl uml-utilities
 need socat socat
 need nft nftables
+need modprobe kmod
 need ifconfig net-tools
 need ping iputils-ping
 need openvpn openvpn

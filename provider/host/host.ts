@@ -5,6 +5,7 @@ import { Addresses } from "./addresses";
 import { Batch } from "./batch";
 import { Forwarding } from "./forwarding";
 import { Links } from "./links";
+import { Modules } from "./modules";
 import { Namespaces } from "./namespaces";
 import { Nftables } from "./nftables";
 import { Routes } from "./routes";
@@ -29,6 +30,7 @@ export class Host {
   readonly sysctls: Sysctls;
   readonly vlans: Vlans;
   readonly nftables: Nftables;
+  readonly modules: Modules;
   readonly batch: Batch;
   private readonly holding: KeyedCollectors<NamespaceName, undefined, Holder[]>;
   private boot: Promise<string> | undefined;
@@ -54,6 +56,7 @@ export class Host {
     this.accounts = new Accounts(kernel);
     this.scenes = new Scenes(this);
     this.sysctls = new Sysctls(kernel, this.uid);
+    this.modules = new Modules(kernel, this.uid);
     this.nftables = new Nftables(kernel, this.uid);
     const look = async (namespace: NamespaceName, askers: undefined[]) => {
       const holders = await kernel.holders(namespace);
@@ -112,6 +115,7 @@ function noting(kernel: Kernel, note: <T>(write: () => Promise<T>) => Promise<T>
       note(() => call.apply(kernel, args));
   // Some take addresses away, or give them.
   const writeSysctl = write(kernel.sysctl);
+  const changeModule = write(kernel.module);
   return {
     dump: (...args) => kernel.dump(...args),
     listNamespaces: () => kernel.listNamespaces(),
@@ -121,6 +125,8 @@ function noting(kernel: Kernel, note: <T>(write: () => Promise<T>) => Promise<T>
       value === undefined ? kernel.sysctl(namespace, name) : writeSysctl(namespace, name, value),
     // Filters and translates what passes; links and addresses stay as they are.
     nft: (...args) => kernel.nft(...args),
+    // What is loaded may make links; what is unloaded takes them away.
+    module: (name, change) => (change === undefined ? kernel.module(name) : changeModule(name, change)),
     account: (...args) => kernel.account(...args),
     request: write(kernel.request),
     tun: write(kernel.tun),

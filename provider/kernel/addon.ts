@@ -23,6 +23,8 @@ function describe(code: ErrorCode, { operation, path }: SystemFailure): string {
   if (code === "HELPER_MISSING") return `The program ${path} is not there or cannot be executed.`;
   if (code === "NFT_MISSING")
     return `The program nft, which sets up NAT, is in none of these places: ${path}.`;
+  if (code === "KMOD_MISSING")
+    return `The program modprobe, which loads modules, is in none of these places: ${path}.`;
   if (code === "INVALID_INPUT") return `"${path}" is no valid ${operation}.`;
   return path ? `${operation} of ${path} failed.` : `${operation} failed.`;
 }

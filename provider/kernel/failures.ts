@@ -33,6 +33,8 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
   }
   if (operation === "posix_spawn") return "HELPER_MISSING";
   if (operation === "nft" && (number === errno.ENOENT || number === errno.EACCES)) return "NFT_MISSING";
+  if (operation === "modprobe" && (number === errno.ENOENT || number === errno.EACCES)) return "KMOD_MISSING";
+  if (operation === "module name" || operation === "module parameter") return "INVALID_INPUT";
   if (operation === "nft input" || operation === "namespace name" || operation.startsWith("sysctl "))
     return "INVALID_INPUT";
   return codes[number] ?? "KERNEL_REFUSED";

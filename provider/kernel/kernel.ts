@@ -153,6 +153,35 @@ export interface NftResult {
   errors: string;
 }
 
+/** What is known of a module of the kernel. */
+export interface ModuleFacts {
+  /** Of the kernel that runs (`uname -r`). */
+  release: string;
+  /** Whether that kernel can load modules at all. */
+  modular: boolean;
+  /** There is a folder for it in /sys/module. */
+  present: boolean;
+  /** `live`, `coming` or `going`, only of one that was loaded. */
+  state?: string;
+  /** modules.builtin names it. */
+  builtIn: boolean;
+  /** modules.dep names it. */
+  available: boolean;
+  /** In a kernel that cannot load modules: it has a function NAME_init. */
+  initialised: boolean;
+  /** Kernels that have a folder in /lib/modules. */
+  releases: string[];
+  /** Modules that use it. */
+  users: string[];
+  /** Values of the parameters that can be read. */
+  parameters: Readonly<Record<string, string>>;
+  /** How the change ended that was asked for. */
+  change?: { status: number; output: string; errors: string };
+}
+
+/** What modprobe(8) is to do; parameters are `name=value`. */
+export type ModuleChange = { operation: "load"; parameters: readonly string[] } | { operation: "unload" };
+
 /** A passwd or group entry of the host. */
 export interface Account {
   id: number;
@@ -204,6 +233,11 @@ export interface Kernel {
    * language); its commands are one transaction.
    */
   nft(namespace: NamespaceName, json: string): Promise<NftResult>;
+  /**
+   * What is known of a module, after it was loaded or unloaded if that is asked for. That is done by the program
+   * modprobe (kmod), which is looked for in /usr/sbin, /sbin and /usr/bin alone.
+   */
+  module(name: string, change?: ModuleChange): Promise<ModuleFacts>;
   /** Resolves a user or group on the host, by name or id; `undefined` where it does not exist. */
   account(database: "user" | "group", key: string | number): Promise<Account | undefined>;
 }

@@ -1,5 +1,6 @@
 import { bridge } from "./bridge";
 import { bridgePort } from "./bridge-port";
+import { kernelModule } from "./kernel-module";
 import type { AnyKind } from "./kind";
 import { namespace } from "./namespace";
 import { nat } from "./nat";
@@ -21,6 +22,7 @@ const all: readonly AnyKind[] = [
   route,
   nat,
   sysctl,
+  kernelModule,
 ];
 
 /** Every resource kind, by its name. */

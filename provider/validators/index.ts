@@ -11,6 +11,7 @@ import { Namespace } from "./namespace";
 import { Route } from "./route";
 import { Nat } from "./nat";
 import { Sysctl } from "./sysctl";
+import { KernelModule } from "./kernel-module";
 
 /** Fills in defaults; what is wrong is in `errors` until the next call. */
 interface Validator {
@@ -18,4 +19,4 @@ interface Validator {
   errors?: ErrorObject[] | null;
 }
 
-export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, BridgePort, VethPair, Vxlan, Namespace, Route, Nat, Sysctl };
+export const validators: Readonly<Record<string, Validator>> = { TunInterface, TunPool, Bridge, BridgePort, VethPair, Vxlan, Namespace, Route, Nat, Sysctl, KernelModule };

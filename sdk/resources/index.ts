@@ -2,6 +2,7 @@
 
 export * from "./bridge";
 export * from "./bridge-port";
+export * from "./kernel-module";
 export * from "./namespace";
 export * from "./nat";
 export * from "./route";

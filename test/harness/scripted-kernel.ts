@@ -4,6 +4,7 @@ import type {
   Holder,
   HoldResult,
   Kernel,
+  ModuleFacts,
   NamespaceEntry,
   NamespaceName,
   NftResult,
@@ -71,6 +72,10 @@ export class ScriptedKernel implements Kernel {
 
   async nft(): Promise<NftResult> {
     throw new Error("no test has asked for nft yet");
+  }
+
+  async module(): Promise<ModuleFacts> {
+    throw new Error("no test has asked for module yet");
   }
 
   async account(database: "user" | "group", key: string | number): Promise<Account | undefined> {

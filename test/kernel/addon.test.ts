@@ -40,6 +40,8 @@ describe("the addon", () => {
     await expect(kernel.hold(undefined, [wrong(lack)])).rejects.toThrow(TypeError);
     await expect(kernel.move(undefined, undefined, wrong("x"))).rejects.toThrow(TypeError);
     await expect(kernel.nft(undefined, wrong({}))).rejects.toThrow(TypeError);
+    await expect(kernel.module("x", wrong({ operation: "insert" }))).rejects.toThrow(TypeError);
+    await expect(kernel.module("x", wrong({ operation: "load" }))).rejects.toThrow(TypeError);
     await expect(kernel.account(wrong("host"), "x")).rejects.toThrow(TypeError);
     await expect(kernel.account("user", -1)).rejects.toThrow(TypeError);
     await expect(kernel.account("user", 2 ** 32)).rejects.toThrow(TypeError);
@@ -202,6 +204,14 @@ describe("a process with the addon", () => {
     expect(systemFailureCode(missing)).toBe("NFT_MISSING");
   });
 
+  test("without modprobe is told so", async () => {
+    const script = 'mount -t tmpfs none /usr/sbin && exec "$@"';
+    const wrapper = ["unshare", "--mount", "--net", "sh", "-c", script, "sh"];
+    const missing = JSON.parse(await run('report(addon.module("x", { operation: "unload" }));', ...wrapper));
+    expect(missing).toMatchObject({ errno: errno.ENOENT, operation: "modprobe" });
+    expect(systemFailureCode(missing)).toBe("KMOD_MISSING");
+  });
+
   test.each([
     ["without the node /dev/net/tun", ":", errno.ENOENT, "TUN_NODE_MISSING"],
     ["without a driver behind it", "mknod /dev/net/tun c 10 251", errno.ENODEV, "TUN_MODULE_MISSING"],
@@ -226,6 +236,9 @@ test.each([
   [errno.EINVAL, "namespace name", "../x", "INVALID_INPUT"],
   [errno.EACCES, "posix_spawn", "/opt/tuntap-helper", "HELPER_MISSING"],
   [errno.ENOEXEC, "posix_spawn", undefined, "HELPER_MISSING"],
+  [errno.ENOENT, "modprobe", "/usr/sbin/modprobe", "KMOD_MISSING"],
+  [errno.EINVAL, "module name", "../x", "INVALID_INPUT"],
+  [errno.EINVAL, "module parameter", "x", "INVALID_INPUT"],
   [errno.EINVAL, "nft input", "flush", "INVALID_INPUT"],
   [errno.ENOENT, "nft", "/usr/sbin/nft, /sbin/nft", "NFT_MISSING"],
   [errno.EACCES, "nft", "/usr/sbin/nft", "NFT_MISSING"],

@@ -17,6 +17,7 @@ import {
   setShortMtu,
   touchLink,
 } from "./messages";
+import { moduleContract } from "./module-contract";
 import { moveContract } from "./move-contract";
 import { nftContract } from "./nft-contract";
 import { attachment, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_TUN, IFF_VNET_HDR, tap } from "./operations";
@@ -395,6 +396,7 @@ export function kernelContract(transport: string, open: () => Kernel | Promise<K
     holdContract(() => kernel, freshNamespace, startInside);
     sysctlContract(() => kernel, freshNamespace);
     nftContract(() => kernel, freshNamespace);
+    moduleContract(() => kernel);
 
     describe("account", () => {
       test("resolves accounts by name and id", async () => {

@@ -86,6 +86,8 @@ const formatWords: Readonly<Record<string, string>> = {
   network: "`NETWORK/LENGTH`",
   "table-name": "table name",
   ports: "port or range",
+  "module-name": "module name",
+  "module-parameter": "`NAME=VALUE`",
   "sysctl-name": "dotted name",
   "tunnel-end": "IPv4 or IPv6 address",
   "multicast-group": "IPv4 or IPv6 multicast address",
