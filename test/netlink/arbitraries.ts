@@ -112,6 +112,7 @@ function headerOf(layout: Layout): fc.Arbitrary<Any> {
         fc.integer({ min: minimum, max: maximum }),
       ]),
     ),
+    { noNullPrototype: true },
   );
 }
 
