@@ -176,7 +176,10 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
   present(values, members, secrets) {
     const shown = [...members].map(([number, outputs]): Member => {
       const entries = { ...outputs, peerAddress: plannedFor(values, number).peer };
-      const told = memberOutputs.filter(([name, from]) => !secrets.includes(from) && name in entries);
+      // Left out, not undefined: the engine takes plain values only.
+      const told = memberOutputs.filter(
+        ([name, from]) => !secrets.includes(from) && entries[name as keyof typeof entries] !== undefined,
+      );
       return Object.fromEntries(
         told.map(([name]) => [name, entries[name as keyof typeof entries]]),
       ) as Member;

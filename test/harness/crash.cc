@@ -13,11 +13,13 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -67,7 +69,7 @@ struct State {
     const std::string line = std::to_string(getpid()) + " " + text + "\n";
     const int log = static_cast<int>(syscall(SYS_openat, AT_FDCWD, (folder + "/log").c_str(),
                                              O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-    if (::write(log, line.data(), line.size()) < 0) abort();
+    if (syscall(SYS_write, log, line.data(), line.size()) < 0) abort();
     syscall(SYS_close, log);
   }
 };
@@ -78,6 +80,9 @@ State& state() {
 }
 
 thread_local std::string space = "-";
+thread_local int sysctl = -1;      // open for writing
+thread_local int input = -1;       // what the next program of this thread will read
+thread_local std::string program;  // the one that runs, by what it is told
 
 constexpr useconds_t delay = 1'500'000;
 
@@ -140,6 +145,12 @@ std::string name_of(const nlmsghdr* message) {
       return "getaddr";
     case RTM_NEWLINKPROP:
       return "newlinkprop";
+    case RTM_NEWROUTE:
+      return "newroute";
+    case RTM_GETROUTE:
+      return "getroute";
+    case RTM_NEWNEIGH:
+      return "newneigh";
     case RTM_NEWLINK:
     case RTM_DELLINK:
       break;
@@ -147,11 +158,14 @@ std::string name_of(const nlmsghdr* message) {
       return "message" + std::to_string(message->nlmsg_type);
   }
   const bool add = message->nlmsg_type == RTM_NEWLINK;
+  if (add && message->nlmsg_flags & NLM_F_CREATE) return "makelink";
   const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
   auto* attribute = IFLA_RTA(const_cast<ifinfomsg*>(link));
   for (int left = IFLA_PAYLOAD(message); RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
     if (attribute->rta_type == IFLA_GROUP) return add ? "group" : "dellink-group";
     if (attribute->rta_type == IFLA_MTU) return "mtu";
+    if (attribute->rta_type == IFLA_MASTER) return "master";
+    if (attribute->rta_type == IFLA_IFNAME) return "rename";
   }
   if (!add) return "dellink";
   return link->ifi_change & IFF_UP ? "up" : "newlink";
@@ -183,12 +197,48 @@ int open(const char* path, int flags, ...) {
     state().tuns.insert(tun);
     return tun;
   }
+  constexpr char settings[] = "/proc/sys/";
+  if (strncmp(path, settings, strlen(settings)) == 0 && flags & O_WRONLY)
+    return sysctl = around("open-sysctl", call);
   const std::string name = namespace_in(path);
   if (name.empty()) return call();
   space = name;
   if (!(flags & O_CREAT)) return call();
   state().adding = name;
   return around("new-file", call);
+}
+
+ssize_t write(int descriptor, const void* bytes, size_t size) {
+  const auto call = [=] { return real<ssize_t(int, const void*, size_t)>("write")(descriptor, bytes, size); };
+  if (descriptor < 0) return call();
+  if (descriptor == input) {
+    const std::string text(static_cast<const char*>(bytes), size);
+    program = text.find("\"list\"") == std::string::npos ? "nft" : "nft-list";
+  }
+  if (descriptor != sysctl) return call();
+  sysctl = -1;
+  return around("sysctl", call);
+}
+
+int memfd_create(const char* name, unsigned int flags) {
+  return input = real<int(const char*, unsigned int)>("memfd_create")(name, flags);
+}
+
+int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
+                const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[]) {
+  const auto call = [=] {
+    return real<decltype(posix_spawn)>("posix_spawn")(pid, path, actions, attributes, arguments, environment);
+  };
+  input = -1;
+  return program.empty() ? call() : around(program + "-start", call);
+}
+
+pid_t waitpid(pid_t pid, int* status, int options) {
+  const auto call = [=] { return real<pid_t(pid_t, int*, int)>("waitpid")(pid, status, options); };
+  if (program.empty()) return call();
+  const std::string ended = program + "-end";
+  program.clear();
+  return around(ended, call);
 }
 
 int close(int descriptor) {

@@ -116,7 +116,7 @@ exec ${process.execPath} "$@"
   async held(...namespaces: string[]): Promise<number> {
     const missing = () => namespaces.filter((name) => !this.fired.includes(name));
     try {
-      await until("every point is reached", () => missing().length === 0, 40_000);
+      await until("every point is reached", () => missing().length === 0, 90_000);
     } catch (error) {
       const seen = missing().map((name) => `${name}:\n${this.calls(name)}`);
       throw new Error(`not reached:\n${seen.join("\n")}`, { cause: error });

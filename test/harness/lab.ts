@@ -54,6 +54,11 @@ export class Lab {
     return lab;
   }
 
+  /** A namespace that what is tested makes, under this name. */
+  static named(name: string): Lab {
+    return new Lab(name);
+  }
+
   ip(...args: string[]): Promise<string> {
     return run("ip", "-n", this.name, ...args);
   }

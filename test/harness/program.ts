@@ -67,7 +67,7 @@ export class Program {
     const goal = { ...wanted, inputs: checked.inputs };
     if (!recorded) {
       const { id, outputs } = await this.reconciler.create(kind, goal);
-      this.state.set(logicalName, { kind, id, outputs });
+      this.record(logicalName, { kind, id, outputs });
       return { operation: "create", notices, outputs };
     }
     const diff = await this.reconciler.diff(kind, goal, recorded.outputs);
@@ -80,11 +80,11 @@ export class Program {
       await this.reconciler.remove(kind, recorded.outputs);
       this.state.delete(logicalName);
       const { id, outputs } = await this.reconciler.create(kind, goal);
-      this.state.set(logicalName, { kind, id, outputs });
+      this.record(logicalName, { kind, id, outputs });
       return { operation: "replace", notices, outputs };
     }
     const { outputs } = await this.reconciler.update(kind, goal, recorded.outputs);
-    this.state.set(logicalName, { ...recorded, outputs });
+    this.record(logicalName, { ...recorded, outputs });
     return { operation: "update", notices, outputs };
   }
 
@@ -123,8 +123,15 @@ export class Program {
       this.state.delete(logicalName);
       return undefined;
     }
-    this.state.set(logicalName, { ...recorded, id: result.id, outputs: result.outputs });
+    this.record(logicalName, { ...recorded, id: result.id, outputs: result.outputs });
     return { notices: notices.map(text), outputs: result.outputs };
+  }
+
+  /** As the engine does, which takes plain values only: undefined is none. */
+  private record(logicalName: string, resource: { kind: Kind; id: string; outputs: Outputs }): void {
+    const found = undefinedIn(resource.outputs);
+    if (found.length > 0) throw new Error(`${logicalName}: undefined in outputs: ${found.join(", ")}`);
+    this.state.set(logicalName, resource);
   }
 
   async remove(logicalName: string): Promise<void> {
@@ -157,6 +164,13 @@ function counting(kernel: Kernel, calls: Partial<Record<keyof Kernel, number>>):
       };
     },
   });
+}
+
+/** Paths of what is undefined in a value. */
+function undefinedIn(value: unknown, path = ""): string[] {
+  if (value === undefined) return [path];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => undefinedIn(inner, `${path}.${key}`));
 }
 
 function text(notice: Notice): string {

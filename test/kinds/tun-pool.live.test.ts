@@ -401,6 +401,11 @@ test("each in a namespace of its own", async () => {
   for (const name of vms) await program.remove(name);
 });
 
+test("what a plan does not give is left out of the outputs, as the engine takes no undefined value", async () => {
+  const { outputs } = await program.declare(kind, "fc", pool({ addressPlan: { subnet: "10.1.0.0/24" } }));
+  expect(Object.keys(membersOf(outputs)[0]!).sort()).toEqual(["address", "macAddress", "name", "namespace"]);
+});
+
 test("what the consumer of each is told", async () => {
   const inputs = pool({
     consumer: "firecracker",

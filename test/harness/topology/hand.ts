@@ -1,0 +1,114 @@
+import { attempt } from "../shell";
+import type { ExpectedLink, Place } from "./topology";
+import type { Witness } from "./witness";
+
+interface Whereabouts {
+  name: string;
+  place: Place;
+  /** It went, by whatever hand. */
+  gone?: boolean;
+  /** It is where, or as, only its lease tells that it is ours. */
+  displaced?: boolean;
+  /** It has no lease, so that only its name and place tell. */
+  unleased?: boolean;
+}
+
+/** Another hand on the host: it knows where it put things. */
+export class Hand {
+  readonly did: string[] = [];
+  private readonly links = new Map<string, Whereabouts>();
+  /** By which its own things are taken away at the end. */
+  private readonly undoings: (() => Promise<unknown>)[] = [];
+
+  constructor(
+    readonly witness: Witness,
+    links: readonly ExpectedLink[],
+  ) {
+    for (const { name, place } of links) this.links.set(name, { name, place });
+  }
+
+  /** Where a declared link is now; undefined where it is no more. */
+  at(name: string): Whereabouts | undefined {
+    const found = this.links.get(name);
+    return found?.gone ? undefined : found;
+  }
+
+  /** Whether what is done is done; it may be so that there is nothing to do it to. */
+  async run(place: Place, ...command: string[]): Promise<boolean> {
+    const { name } = this.witness.lab(place);
+    const ip =
+      command[0] === "ip"
+        ? ["ip", "-n", name, ...command.slice(1)]
+        : ["ip", "netns", "exec", name, ...command];
+    const { code, output } = await attempt(...(ip as [string, ...string[]]));
+    this.did.push(`${place}: ${command.join(" ")}${code === 0 ? "" : ` (refused: ${output.trim()})`}`);
+    return code === 0;
+  }
+
+  /** `ip link set NAME …`, of a declared link. */
+  async set(name: string, ...words: string[]): Promise<boolean> {
+    const at = this.at(name);
+    return at !== undefined && this.run(at.place, "ip", "link", "set", at.name, ...words);
+  }
+
+  async delete(name: string): Promise<boolean> {
+    const at = this.at(name);
+    if (!at || !(await this.run(at.place, "ip", "link", "del", at.name))) return false;
+    await this.look();
+    return true;
+  }
+
+  async rename(name: string, to: string): Promise<boolean> {
+    const at = this.at(name);
+    if (!at || at.unleased || !(await this.set(name, "name", to))) return false;
+    Object.assign(at, { name: to, displaced: true });
+    return true;
+  }
+
+  async move(name: string, to: Place): Promise<boolean> {
+    const at = this.at(name);
+    if (!at || at.unleased || at.place === to || !this.witness.exists(to)) return false;
+    if (!(await this.set(name, "netns", this.witness.lab(to).name))) return false;
+    Object.assign(at, { place: to, displaced: true });
+    await this.look();
+    return true;
+  }
+
+  /** Takes the lease off. One of which then nothing tells whose it is would be a stranger's from then on. */
+  async unlease(name: string): Promise<boolean> {
+    const at = this.at(name);
+    if (!at || at.displaced) return false;
+    const link = (await this.witness.links(at.place)).find(({ ifname }) => ifname === at.name);
+    const lease = link?.altnames?.find((altname) => altname.startsWith("tuntap-"));
+    if (lease === undefined) return false;
+    at.unleased = true;
+    return this.run(at.place, "ip", "link", "property", "del", "dev", at.name, "altname", lease);
+  }
+
+  /** Deletes a namespace with everything in it. */
+  async deleteNamespace(place: Place): Promise<boolean> {
+    if (!this.witness.exists(place)) return false;
+    const { name } = this.witness.lab(place);
+    const { code } = await attempt("ip", "netns", "del", name);
+    this.did.push(`ip netns del @${place}`);
+    await this.look();
+    return code === 0;
+  }
+
+  /** Some links go with others. The kernel may take a moment for it. */
+  private async look(): Promise<void> {
+    for (const at of this.links.values()) {
+      const there = await this.witness.links(at.place);
+      if (!there.some(({ ifname }) => ifname === at.name)) at.gone = true;
+    }
+  }
+
+  onEnd(undo: () => Promise<unknown>): void {
+    this.undoings.push(undo);
+  }
+
+  /** Takes away what it put there; each must still be there. */
+  async end(): Promise<void> {
+    for (const undo of this.undoings.reverse()) await undo();
+  }
+}

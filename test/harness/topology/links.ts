@@ -1,0 +1,480 @@
+/** Interfaces: TUN and TAP, pools of them, bridges, VXLAN. */
+
+import fc from "fast-check";
+import {
+  anyPlace,
+  type ExpectedLink,
+  type Mutation,
+  model,
+  type Place,
+  pick,
+  placed,
+  type Resource,
+} from "./topology";
+
+type Inputs = Readonly<Record<string, unknown>>;
+
+const mostlyUp = fc.constantFrom(true, true, true, false);
+const often = fc.constantFrom(false, true, true, true);
+const rarely = fc.constantFrom(false, false, false, true);
+const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined });
+const half = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined, freq: 1 });
+const wish = fc.noBias(fc.nat(1000));
+/** Large enough for IPv6. */
+const mtus = fc.constantFrom(1280, 1400, 1500, 9000);
+
+const common = {
+  place: anyPlace,
+  up: mostlyUp,
+  mtu: maybe(mtus),
+  v4: often,
+  more: rarely,
+  v6: fc.boolean(),
+};
+
+/** Without those that are undefined. */
+function declared(inputs: Inputs): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== undefined));
+}
+
+function inPlace(place: Place, inputs: Inputs): Record<string, unknown> {
+  return declared({ ...inputs, namespace: `@${place}` });
+}
+
+interface Common {
+  up: boolean;
+  mtu: number | undefined;
+  v4: boolean;
+  more: boolean;
+  v6: boolean;
+}
+
+function commonInputs({ up, mtu, v4, more, v6 }: Common, number: number): Inputs {
+  const others = [
+    ...(more ? [`10.${number}.0.77/24`, `10.${number}.9.1/28`] : []),
+    ...(v6 ? [v6Address(number)] : []),
+  ];
+  return {
+    ...(v4 && { address: `10.${number}.0.1`, netmask: "255.255.255.0" }),
+    ...(others.length > 0 && { addresses: others }),
+    mtu,
+    // It is up by default.
+    up: up ? undefined : false,
+  };
+}
+
+function v6Address(number: number): string {
+  return `2001:db8:${number + 1}::1/64`;
+}
+
+function addresses({ address, addresses = [] }: Inputs): string[] | undefined {
+  const all = [...(address === undefined ? [] : [`${address}/24`]), ...(addresses as string[])];
+  return all.length > 0 ? all : undefined;
+}
+
+/** What `ip` calls the settings of a port. */
+const portWords = { isolated: "isolated", hairpin: "hairpin", learning: "learning", priority: "priority" };
+const ports = fc
+  .record(
+    {
+      isolated: fc.boolean(),
+      hairpin: fc.boolean(),
+      learning: fc.boolean(),
+      priority: fc.constantFrom(0, 7, 63),
+    },
+    { requiredKeys: [], noNullPrototype: true },
+  )
+  .filter((port) => Object.keys(port).length > 0);
+
+function expected(name: string, { place, inputs }: Resource, shown: Inputs): ExpectedLink {
+  const { up = true, mtu, bridge, port = {} } = inputs;
+  const slave = Object.entries(port as Inputs).map(([key, value]) => [
+    `linkinfo.info_slave_data.${portWords[key as keyof typeof portWords]}`,
+    value,
+  ]);
+  return {
+    name,
+    place,
+    up: up as boolean,
+    addresses: addresses(inputs),
+    shown: declared({ mtu, master: bridge, ...shown, ...Object.fromEntries(slave) }),
+  };
+}
+
+/** A mutation of one of the links of a resource. */
+function ofLink(
+  name: string,
+  by: (
+    hand: Parameters<Mutation["by"]>[0],
+    link: ExpectedLink,
+    value: number,
+    resource: Resource,
+  ) => Promise<boolean>,
+  suits?: (resource: Resource) => boolean,
+): (links: (resource: Resource) => ExpectedLink[]) => Mutation {
+  return (links) => ({
+    name,
+    suits,
+    by: (hand, resource, value) => {
+      const all = links(resource);
+      return by(hand, all[value % all.length] as ExpectedLink, value, resource);
+    },
+  });
+}
+
+type Of = ReturnType<typeof ofLink>;
+const declares = (input: string) => (resource: Resource) => resource.inputs[input] !== undefined;
+
+const otherMtu = ofLink("mtu", (hand, { name }, value) =>
+  hand.set(name, "mtu", String(1300 + (value % 100))),
+);
+const down = ofLink("down", (hand, { name }) => hand.set(name, "down"));
+const up = ofLink(
+  "up",
+  (hand, { name }) => hand.set(name, "up"),
+  ({ inputs }) => inputs.up === false,
+);
+const gone = ofLink("deleted", (hand, { name }) => hand.delete(name));
+const renamed = ofLink("renamed", (hand, { name }, value) => hand.rename(name, `x${value}`));
+const unleased = ofLink("lease taken off", (hand, { name }) => hand.unlease(name));
+const moved = ofLink("moved", (hand, { name, place }, value) => {
+  const others = (["here", "there", "made"] as const).filter((other) => other !== place);
+  return hand.move(name, others[value % others.length] as Place);
+});
+const addressDeleted = ofLink(
+  "address deleted",
+  async (hand, { name, addresses: all = [] }, value) => {
+    const at = hand.at(name);
+    const address = all[value % Math.max(1, all.length)];
+    return at && address ? hand.run(at.place, "ip", "addr", "del", address, "dev", at.name) : false;
+  },
+  ({ inputs }) => addresses(inputs) !== undefined || inputs.addressPlan !== undefined,
+);
+/** In the subnet of a declared one, or in another; IPv6 goes with every down, also a declared one. */
+const addressAdded = ofLink(
+  "address added",
+  async (hand, { name, up: declaredUp, addresses: all = [] }, value) => {
+    const at = hand.at(name);
+    const [octets] = (all.find((address) => !address.includes(":")) ?? "198.18.0.1").split(/\.\d+\//);
+    const host = 100 + (value % 100);
+    const possible = [`${octets}.${host}/24`, `198.19.${host}.1/30`, `2001:db8:ffff::${host}/64`];
+    const address = possible[value % (declaredUp ? 3 : 2)] as string;
+    return at ? hand.run(at.place, "ip", "addr", "add", address, "dev", at.name, "nodad") : false;
+  },
+);
+const offItsBridge = ofLink(
+  "off its bridge",
+  (hand, { name }) => hand.set(name, "nomaster"),
+  declares("bridge"),
+);
+const offAndOn = ofLink(
+  "off its bridge and on",
+  async (hand, { name }, _, { inputs }) => {
+    const bridge = hand.at(inputs.bridge as string);
+    return bridge?.place === hand.at(name)?.place && (await hand.set(name, "nomaster"))
+      ? hand.set(name, "master", bridge?.name as string)
+      : false;
+  },
+  declares("bridge"),
+);
+const portChanged = ofLink(
+  "port changed",
+  (hand, { name }, value) => {
+    const words = ["isolated", "hairpin", "learning"][value % 3] as string;
+    return hand.set(name, "type", "bridge_slave", words, value % 2 === 0 ? "on" : "off");
+  },
+  declares("port"),
+);
+/** tunctl attaches to what is there, and sets the owner. */
+const ownerChanged = ofLink(
+  "owner changed",
+  async (hand, { name }, value, { inputs }) => {
+    const at = hand.at(name);
+    const how = inputs.mode === "tun" ? ["-n"] : [];
+    return at ? hand.run(at.place, "tunctl", ...how, "-t", at.name, "-u", String(3 + (value % 5))) : false;
+  },
+  ({ inputs }) => inputs.owner !== undefined && inputs.multiQueue !== true,
+);
+const macChanged = ofLink(
+  "MAC changed",
+  (hand, { name }, value) =>
+    hand.set(name, "address", `52:54:00:00:01:${(value % 256).toString(16).padStart(2, "0")}`),
+  ({ inputs }) => inputs.mode !== "tun",
+);
+const settingChanged = ofLink("setting changed", (hand, { name }, value) => {
+  const settings = [
+    ["txqueuelen", String(value)],
+    ["promisc", value % 2 === 0 ? "on" : "off"],
+    ["alias", `by hand ${value}`],
+  ];
+  return hand.set(name, ...(settings[value % settings.length] as string[]));
+});
+
+const ofAnyLink: Of[] = [
+  otherMtu,
+  down,
+  up,
+  gone,
+  renamed,
+  unleased,
+  addressDeleted,
+  addressAdded,
+  macChanged,
+];
+const ofPort: Of[] = [offItsBridge, offAndOn, portChanged];
+
+const isBridge = ({ kind }: Resource) => kind === "Bridge";
+
+const tapInputs = {
+  ...common,
+  mode: fc.constantFrom("tap", "tap", "tun"),
+  owner: maybe(fc.constantFrom("nobody", "daemon", 0, 4711)),
+  multiQueue: rarely,
+  bridge: half(wish),
+  port: maybe(ports),
+};
+
+const users: Record<string, string | number> = { nobody: "nobody", daemon: "daemon", 0: "root", 4711: 4711 };
+
+function tapFacts({ mode, owner, multiQueue = false, txQueueLength, alias, macAddress }: Inputs): Inputs {
+  return {
+    "linkinfo.info_data.type": mode,
+    "linkinfo.info_data.persist": true,
+    "linkinfo.info_data.multi_queue": multiQueue,
+    "linkinfo.info_data.user": owner === undefined ? undefined : users[String(owner)],
+    txqlen: txQueueLength,
+    ifalias: alias,
+    address: macAddress,
+  };
+}
+
+function tapLinks(resource: Resource): ExpectedLink[] {
+  return [expected(resource.name, resource, tapFacts(resource.inputs))];
+}
+
+export const tap = model({
+  kind: "TunInterface",
+  choices: fc.record({
+    ...tapInputs,
+    mac: fc.boolean(),
+    txQueueLength: maybe(fc.constantFrom(1, 500, 2000)),
+    alias: maybe(fc.constantFrom("vm 1", "ü")),
+  }),
+  build(
+    { place: wished, mode, owner, multiQueue, bridge, port, mac, txQueueLength, alias, ...more },
+    number,
+    before,
+  ) {
+    const tapMode = mode === "tap";
+    const above = tapMode ? pick(before, bridge, isBridge) : undefined;
+    const master = above?.name;
+    const place = above?.place ?? placed(wished, before);
+    const inputs = inPlace(place, {
+      ...commonInputs(more, number),
+      mode,
+      owner,
+      multiQueue: multiQueue || undefined,
+      bridge: master,
+      port: master === undefined ? undefined : port,
+      macAddress: mac && tapMode ? `52:54:00:00:00:${number.toString(16).padStart(2, "0")}` : undefined,
+      txQueueLength,
+      alias,
+    });
+    return { kind: "TunInterface", name: `tap${number}`, place, inputs };
+  },
+  links: tapLinks,
+  mutations: [...ofAnyLink, ...ofPort, moved, ownerChanged, settingChanged].map((of) => of(tapLinks)),
+});
+
+function poolLinks(resource: Resource): ExpectedLink[] {
+  const { count, namePattern, addressPlan } = resource.inputs as {
+    count: number;
+    namePattern: string;
+    addressPlan?: { subnet: string };
+  };
+  const [octets] = addressPlan?.subnet.split(/\.\d+\//) ?? [];
+  return Array.from({ length: count }, (_, number) => ({
+    ...expected(namePattern.replace("%d", String(number)), resource, tapFacts(resource.inputs)),
+    addresses: octets === undefined ? undefined : [`${octets}.${4 * number + 1}/30`],
+  }));
+}
+
+export const pool = model({
+  kind: "TunPool",
+  choices: fc.record({ ...tapInputs, count: fc.integer({ min: 1, max: 4 }) }),
+  build({ place: wished, up: isUp, mtu, v4, mode, owner, multiQueue, bridge, port, count }, number, before) {
+    const above = mode === "tap" ? pick(before, bridge, isBridge) : undefined;
+    const master = above?.name;
+    const place = above?.place ?? placed(wished, before);
+    const inputs = inPlace(place, {
+      count,
+      namePattern: `p${number}x%d`,
+      addressPlan: v4 && master === undefined ? { subnet: `10.${number}.0.0/24`, each: "/30" } : undefined,
+      mtu,
+      up: isUp ? undefined : false,
+      mode,
+      owner,
+      multiQueue: multiQueue || undefined,
+      bridge: master,
+      port: master === undefined ? undefined : port,
+    });
+    return { kind: "TunPool", name: `pool${number}`, place, inputs };
+  },
+  links: poolLinks,
+  mutations: [...ofAnyLink, ...ofPort, moved, ownerChanged].map((of) => of(poolLinks)),
+});
+
+/** As `ip` has them; times in hundredths of a second. */
+const bridgeWords: Record<string, [string, (value: never) => unknown]> = {
+  stp: ["stp_state", Number],
+  priority: ["priority", Number],
+  ageingTime: ["ageing_time", (value) => value * 100],
+  forwardDelay: ["forward_delay", (value) => value * 100],
+  multicastSnooping: ["mcast_snooping", Number],
+  groupForwardMask: ["group_fwd_mask", (value: number) => `0x${value.toString(16)}`],
+};
+
+function bridgeLinks(resource: Resource): ExpectedLink[] {
+  const facts = Object.entries(bridgeWords).flatMap(([input, [word, of]]) => {
+    const value = resource.inputs[input];
+    return value === undefined ? [] : [[`linkinfo.info_data.${word}`, of(value as never)]];
+  });
+  return [
+    expected(resource.name, resource, { "linkinfo.info_kind": "bridge", ...Object.fromEntries(facts) }),
+  ];
+}
+
+const bridgeChanged = ofLink("setting changed", (hand, { name }, value) => {
+  const settings = [
+    ["stp_state", String(value % 2)],
+    ["ageing_time", String(100 * (value % 50))],
+    ["mcast_snooping", String(value % 2)],
+    ["priority", String(value)],
+  ];
+  return hand.set(name, "type", "bridge", ...(settings[value % settings.length] as string[]));
+});
+
+/** A port of others, which is nobody's here, and stays. */
+const portAdded: Mutation = {
+  name: "a stranger's port",
+  async by(hand, { name }, value) {
+    const at = hand.at(name);
+    if (!at) return false;
+    const stranger = `str${value}`;
+    if (!(await hand.run(at.place, "ip", "tuntap", "add", stranger, "mode", "tap"))) return false;
+    const lab = hand.witness.lab(at.place);
+    hand.onEnd(() => (hand.witness.exists(at.place) ? lab.ip("link", "del", stranger) : Promise.resolve()));
+    return hand.run(at.place, "ip", "link", "set", stranger, "master", at.name);
+  },
+};
+
+export const bridge = model({
+  kind: "Bridge",
+  choices: fc.record({
+    ...common,
+    settings: fc.record(
+      {
+        stp: fc.boolean(),
+        priority: fc.constantFrom(0, 4096, 65535),
+        ageingTime: fc.constantFrom(0, 60, 300),
+        forwardDelay: fc.constantFrom(2, 15, 30),
+        multicastSnooping: fc.boolean(),
+        groupForwardMask: fc.constantFrom(8, 16384),
+      },
+      { requiredKeys: [], noNullPrototype: true },
+    ),
+  }),
+  build({ place: wished, settings, ...more }, number, before) {
+    const place = placed(wished, before);
+    const inputs = inPlace(place, { ...commonInputs(more, number), ...settings });
+    return { kind: "Bridge", name: `br${number}`, place, inputs };
+  },
+  links: bridgeLinks,
+  mutations: [...[...ofAnyLink, bridgeChanged].map((of) => of(bridgeLinks)), portAdded],
+});
+
+function vxlanLinks(resource: Resource): ExpectedLink[] {
+  const { vni, local, remote, destinationPort, ttl, learning, device } = resource.inputs;
+  const data = { id: vni, local, remote, port: destinationPort, ttl, learning, link: device };
+  const facts = Object.entries(data).map(([word, value]) => [`linkinfo.info_data.${word}`, value]);
+  return [expected(resource.name, resource, { "linkinfo.info_kind": "vxlan", ...Object.fromEntries(facts) })];
+}
+
+const tunnelChanged = ofLink("setting changed", (hand, { name }, value) => {
+  const settings = [
+    ["ttl", String(1 + (value % 200))],
+    ["remote", `192.0.2.${1 + (value % 200)}`],
+    [value % 2 === 0 ? "learning" : "nolearning"],
+  ];
+  return hand.set(name, "type", "vxlan", ...(settings[value % settings.length] as string[]));
+});
+const peerDeleted = ofLink(
+  "peer deleted",
+  async (hand, { name }, value, { inputs }) => {
+    const at = hand.at(name);
+    const peers = inputs.peers as { address: string }[];
+    const { address } = peers[value % peers.length] as { address: string };
+    const entry = ["00:00:00:00:00:00", "dev", at?.name as string, "dst", address];
+    return at ? hand.run(at.place, "bridge", "fdb", "del", ...entry) : false;
+  },
+  declares("peers"),
+);
+
+export const vxlan = model({
+  kind: "Vxlan",
+  choices: fc.record({
+    ...common,
+    ttl: maybe(fc.constantFrom(1, 64)),
+    learning: maybe(fc.boolean()),
+    local: fc.boolean(),
+    remote: fc.boolean(),
+    peers: fc.integer({ min: 0, max: 2 }),
+    device: half(wish),
+    bridge: half(wish),
+    port: maybe(ports),
+  }),
+  build(
+    { place: wished, ttl, learning, local, remote, peers, device, bridge: master, port, ...more },
+    number,
+    before,
+  ) {
+    const above = pick(before, master, isBridge);
+    const below = pick(
+      before,
+      device,
+      ({ kind, inputs, place: there }) =>
+        kind === "TunInterface" && inputs.mode === "tap" && (!above || above.place === there),
+    );
+    const place = (above ?? below)?.place ?? placed(wished, before);
+    // Its mtu is less than that of the device, and may be too little for IPv6.
+    const inputs = inPlace(place, {
+      ...commonInputs({ ...more, ...(below && { mtu: undefined, v6: false }) }, number),
+      vni: 100 + number,
+      destinationPort: 4789,
+      ttl,
+      learning,
+      local: local ? "192.0.2.1" : undefined,
+      remote: remote ? "192.0.2.250" : undefined,
+      peers:
+        peers > 0
+          ? ["192.0.2.251", "192.0.2.252"].slice(0, peers).map((address) => ({ address }))
+          : undefined,
+      device: below?.name,
+      bridge: above?.name,
+      port: above && port,
+    });
+    return { kind: "Vxlan", name: `vx${number}`, place, inputs };
+  },
+  links: vxlanLinks,
+  async faults({ name, place, inputs }, witness) {
+    const lab = witness.lab(place);
+    const entries = JSON.parse(await lab.exec("bridge", "-j", "fdb", "show", "dev", name)) as {
+      dst?: string;
+    }[];
+    const missing = ((inputs.peers as { address: string }[] | undefined) ?? []).filter(
+      ({ address }) => !entries.some(({ dst }) => dst === address),
+    );
+    return missing.map(({ address }) => `${name}: peer ${address} is missing`);
+  },
+  mutations: [...ofAnyLink, ...ofPort, moved, tunnelChanged, peerDeleted].map((of) => of(vxlanLinks)),
+});

@@ -1,0 +1,226 @@
+/** What is no interface: namespaces, routes, sysctls. */
+
+import fc from "fast-check";
+import { anyPlace, type Mutation, model, pick, placed, type Resource } from "./topology";
+
+const wish = fc.noBias(fc.nat(1000));
+const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined });
+
+export const namespace = model({
+  kind: "Namespace",
+  choices: fc.record({ loopbackUp: fc.boolean() }),
+  build: ({ loopbackUp }, _, before) =>
+    before.length > 0
+      ? undefined
+      : { kind: "Namespace", name: "made", place: "made", inputs: { name: "@made", loopbackUp } },
+  async faults({ inputs }, witness) {
+    const lo = (await witness.links("made")).find(({ ifname }) => ifname === "lo");
+    if (!lo) return ["made: it is not there"];
+    const up = lo.flags.includes("UP");
+    return up === inputs.loopbackUp ? [] : [`made: loopback is ${up ? "up" : "down"}`];
+  },
+  mutations: [
+    { name: "deleted", by: (hand) => hand.deleteNamespace("made") },
+    {
+      name: "loopback changed",
+      by: async (hand, { inputs }) =>
+        hand.witness.exists("made") &&
+        hand.run("made", "ip", "link", "set", "lo", inputs.loopbackUp === true ? "down" : "up"),
+    },
+    {
+      name: "lease taken off",
+      async by(hand) {
+        const lo = (await hand.witness.links("made")).find(({ ifname }) => ifname === "lo");
+        const [lease] = lo?.altnames ?? [];
+        return (
+          lease !== undefined &&
+          hand.run("made", "ip", "link", "property", "del", "dev", "lo", "altname", lease)
+        );
+      },
+    },
+  ],
+});
+
+/** As `ip route` names what is declared. */
+function routeWords({ inputs }: Resource): string[] {
+  const { destination, gateway, interface: link, metric, table = 254, type = "unicast", mtu } = inputs;
+  const option = (word: string, value: unknown) => (value === undefined ? [] : [word, String(value)]);
+  return [
+    ...(type === "unicast" ? [] : [String(type)]),
+    String(destination),
+    ...option("via", gateway),
+    ...option("dev", link),
+    ...option("metric", metric),
+    ...option("table", table),
+    ...option("mtu", mtu),
+    "proto",
+    "116",
+  ];
+}
+
+const family = ({ inputs }: Resource) => (String(inputs.destination).includes(":") ? "-6" : "-4");
+
+function onRoute(name: string, words: (resource: Resource, value: number) => string[]): Mutation {
+  return {
+    name,
+    by: async (hand, resource, value) =>
+      hand.witness.exists(resource.place) &&
+      hand.run(resource.place, "ip", family(resource), "route", ...words(resource, value)),
+  };
+}
+
+const leadsOn = ({ kind, inputs }: Resource) =>
+  ["TunInterface", "Bridge"].includes(kind) && inputs.address !== undefined && inputs.up !== false;
+const leadsOnV6 = (resource: Resource) =>
+  leadsOn(resource) &&
+  ((resource.inputs.addresses as string[] | undefined) ?? []).some((each) => each.includes(":"));
+
+export const route = model({
+  kind: "Route",
+  choices: fc.record({
+    place: anyPlace,
+    link: wish,
+    v6: fc.boolean(),
+    direct: fc.boolean(),
+    blackhole: fc.constantFrom(false, false, false, true),
+    source: fc.boolean(),
+    metric: maybe(fc.constantFrom(1, 77, 4096)),
+    table: maybe(fc.constantFrom(100, 70_000)),
+    mtu: maybe(fc.constantFrom(1280, 1400)),
+  }),
+  build({ place: wished, link, v6, direct, blackhole, source, metric, table, mtu }, number, before) {
+    const over = blackhole ? undefined : pick(before, link, v6 ? leadsOnV6 : leadsOn);
+    const place = over?.place ?? placed(wished, before);
+    const at = (tail: string) => {
+      const ours = (over?.inputs.addresses as string[] | undefined)?.find((each) => each.includes(":"));
+      return v6 ? ours?.replace("1/64", tail) : String(over?.inputs.address).replace(/1$/, tail);
+    };
+    const inputs = {
+      destination: v6 ? `2001:db8:f${number}::/48` : `172.${16 + number}.0.0/16`,
+      ...(over ? { interface: over.name } : { type: "blackhole" }),
+      ...(over && !direct && { gateway: at("2") }),
+      ...(over && source && { source: at("1") }),
+      ...(metric !== undefined && { metric }),
+      ...(table !== undefined && { table }),
+      ...(over && mtu !== undefined && { mtu }),
+      namespace: `@${place}`,
+    };
+    return { kind: "Route", name: `route${number}`, place, inputs };
+  },
+  async faults({ name, place, inputs }, witness) {
+    const { destination, gateway, interface: dev, source, metric, table, mtu, type } = inputs;
+    const seen = (await witness.routes(place)).filter(({ dst }) => dst === destination);
+    const wanted = {
+      gateway,
+      dev,
+      prefsrc: source,
+      metric,
+      type,
+      table: table && String(table),
+      protocol: "116",
+    };
+    const differs = (route: Record<string, unknown>) =>
+      Object.entries(wanted).filter(([word, value]) => value !== undefined && route[word] !== value);
+    const [only, ...others] = seen;
+    if (!only || others.length > 0) return [`${name}: there are ${seen.length} of it`];
+    const [metrics] = (only.metrics as { mtu?: number }[] | undefined) ?? [];
+    const wrong = differs(only).map(([word]) => word);
+    if (mtu !== undefined && metrics?.mtu !== mtu) wrong.push("mtu");
+    return wrong.map((word) => `${name}: ${word} is not as declared: ${JSON.stringify(only)}`);
+  },
+  mutations: [
+    onRoute("deleted", (resource) => ["del", ...routeWords(resource)]),
+    {
+      ...onRoute("changed", (resource, value) => [
+        "change",
+        ...routeWords(resource),
+        "mtu",
+        "lock",
+        String(1290 + (value % 100)),
+      ]),
+      suits: ({ inputs }) =>
+        inputs.interface !== undefined && inputs.mtu === undefined && inputs.source === undefined,
+    },
+    {
+      name: "a stranger's route",
+      async by(hand, { place, inputs }, value) {
+        const at = inputs.namespace === "@made" ? "here" : place;
+        const words = [
+          "blackhole",
+          `192.168.${value % 200}.0/24`,
+          "table",
+          String(200 + (value % 7)),
+          "proto",
+          "static",
+        ];
+        if (!(await hand.run(at, "ip", "route", "add", ...words))) return false;
+        // It must still be there.
+        hand.onEnd(() => hand.witness.lab(at).ip("route", "del", ...words));
+        return true;
+      },
+    },
+  ],
+});
+
+/** Names, and the values that they may get. */
+const settings: Record<string, (number | string)[]> = {
+  "net.ipv4.ip_forward": [0, 1],
+  "net.ipv4.ip_default_ttl": [33, 99],
+  "net.ipv4.ip_local_port_range": ["20000 30000", "1024\t2000"],
+  "net.ipv6.conf.all.forwarding": [0, 1],
+  "net.core.somaxconn": [128, 1000],
+};
+const linkSettings: Record<string, (number | string)[]> = {
+  "net.ipv4.conf.LINK.rp_filter": [0, 1, 2],
+  "net.ipv4.conf.LINK.arp_notify": [0, 1],
+  "net.ipv6.conf.LINK.accept_ra": [0, 2],
+};
+
+/** Those that outlive a topology. */
+export const sysctls = Object.keys(settings);
+
+const chosen = (all: (number | string)[], wished: number) => all[wished % all.length] as number | string;
+const all = Object.entries({ ...settings, ...linkSettings });
+
+export const sysctl = model({
+  kind: "Sysctl",
+  choices: fc.record({ place: anyPlace, which: wish, value: wish, link: wish }),
+  build({ place: wished, which, value, link }, number, before) {
+    const [pattern, values] = all[which % all.length] as [string, (number | string)[]];
+    const isLink = ({ kind }: Resource) => ["TunInterface", "Bridge", "Vxlan"].includes(kind);
+    const over = pattern.includes("LINK") ? pick(before, link, isLink) : undefined;
+    if (pattern.includes("LINK") && !over) return undefined;
+    const place = over?.place ?? placed(wished, before);
+    const name = pattern.replace("LINK", over?.name ?? "");
+    if (
+      before.some((other) => other.kind === "Sysctl" && other.place === place && other.inputs.name === name)
+    )
+      return undefined;
+    const inputs = { name, value: chosen(values, value), namespace: `@${place}` };
+    return { kind: "Sysctl", name: `sysctl${number}`, place, inputs };
+  },
+  async faults({ name, place, inputs }, witness) {
+    const is = await witness.sysctl(place, String(inputs.name));
+    const declared = String(inputs.value).replaceAll(/\s+/g, "\t");
+    return is === declared
+      ? []
+      : [`${name}: ${inputs.name} is ${JSON.stringify(is)}, declared ${JSON.stringify(declared)}`];
+  },
+  mutations: [
+    {
+      name: "changed",
+      async by(hand, { place, inputs }, value) {
+        const [, values] = all.find(([pattern]) => {
+          const [head = "", tail = ""] = pattern.split("LINK");
+          const name = String(inputs.name);
+          return pattern.includes("LINK") ? name.startsWith(head) && name.endsWith(tail) : name === pattern;
+        }) as [string, (number | string)[]];
+        const other = values.filter((each) => String(each) !== String(inputs.value));
+        return (
+          hand.witness.exists(place) &&
+          hand.run(place, "sysctl", "-qw", `${inputs.name}=${chosen(other, value)}`)
+        );
+      },
+    },
+  ],
+});
