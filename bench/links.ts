@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Lab } from "../test/harness/lab";
 import { run } from "../test/harness/shell";
 import { alternate, type Contender, type Measurements } from "./measure";
-import { addressOf, owner } from "./taps";
+import { addressOf, deleteGroup, owner } from "./taps";
 
 export const create = "create";
 const checked = "no-op check";
@@ -14,9 +14,6 @@ export const core = "core";
 export const inC = "C";
 export const batch = "ip -batch";
 const tutorial = "tunctl + ifconfig";
-
-/** An IFLA_GROUP number that nobody uses. */
-const group = 31387;
 
 /** Where the contenders work: a namespace, the compiled `taps`, and a folder for files. */
 export interface Place {
@@ -106,7 +103,8 @@ function script(place: Place, program: readonly string[], lines: string[]): Prom
   return timed(place, ...program, file);
 }
 
-async function timed({ lab, program }: Place, ...command: string[]): Promise<number> {
+/** How long a command takes inside, in milliseconds. */
+export async function timed({ lab, program }: Place, ...command: string[]): Promise<number> {
   return Number(await lab.exec(program, "time", ...command));
 }
 
@@ -133,8 +131,7 @@ function batchOf(place: Place): Contender {
       { name: unchanged, run: () => timed(place, "ip", "-j", "-d", "addr", "show") },
       {
         name: remove,
-        run: (taps) =>
-          ip([...forEach(taps, (name) => [`link set ${name} group ${group}`]), `link del group ${group}`]),
+        run: (taps) => ip(deleteGroup(forEach(taps, (name) => [name]))),
       },
     ],
   };

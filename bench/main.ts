@@ -8,11 +8,12 @@ import { run } from "../test/harness/shell";
 import * as links from "./links";
 import { measureLoad } from "./loading";
 import { Measurements } from "./measure";
+import * as pool from "./pool";
 import { asJson, machine, tables, targetTable } from "./report";
 import * as runs from "./runs";
 import { targetsOf } from "./targets";
 
-const parts = ["links", "runs", "load"] as const;
+const parts = ["links", "runs", "load", "pool"] as const;
 type Part = (typeof parts)[number];
 
 interface Options {
@@ -20,6 +21,7 @@ interface Options {
   only?: Part[];
   rounds?: number;
   taps?: number[];
+  single: number;
   json: boolean;
 }
 
@@ -41,6 +43,7 @@ function readOptions(): Options {
       ...before,
       positive(text),
     ])
+    .option("--single <n>", "pool: as many TunInterface beside it, up to that number", positive, 100)
     .option("--json", "print one JSON object", false)
     .parse()
     .opts();
@@ -50,6 +53,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   if (process.getuid?.() !== 0) throw new Error("the bench makes interfaces and namespaces: run it as root");
   const sizes = options.taps ?? (options.quick ? [1, 100] : [1, 100, 1000]);
+  const poolSizes = options.taps ?? (options.quick ? [1, 100] : [1, 100, 1000, 4000]);
   const rounds = options.rounds ?? (options.quick ? expensiveRounds : usualRounds);
   const wanted = (part: Part) => options.only?.includes(part) ?? true;
   const measurements = new Measurements();
@@ -60,9 +64,11 @@ async function main(): Promise<void> {
     await run("cc", "-O2", "-o", program, resolve(__dirname, "../../taps.c"));
     if (wanted("links")) await links.measureLinks(measurements, { lab, program, folder }, sizes, rounds);
     if (wanted("load")) await measureLoad(measurements, rounds);
-    if (wanted("runs")) {
-      const roundsOf = (taps: number) => options.rounds ?? (taps < 1000 ? rounds : expensiveRounds);
-      await runs.measureRuns(measurements, lab, folder, sizes, roundsOf);
+    const roundsOf = (taps: number) => options.rounds ?? (taps < 1000 ? rounds : expensiveRounds);
+    if (wanted("runs")) await runs.measureRuns(measurements, lab, folder, sizes, roundsOf);
+    if (wanted("pool")) {
+      const place = { lab, program, folder };
+      await pool.measurePool(measurements, place, poolSizes, roundsOf, options.single);
     }
   } finally {
     await lab.close();
@@ -74,8 +80,10 @@ async function main(): Promise<void> {
     return;
   }
   const facts = Object.entries(machine()).map(([name, value]) => `${name} ${value}`);
-  process.stdout.write(`${facts.join(", ")}; medians of the rounds, ratios to C or to the empty provider\n`);
-  process.stdout.write(`${tables(measurements, [links.inC, runs.empty])}\n`);
+  process.stdout.write(
+    `${facts.join(", ")}; medians of the rounds, in brackets the least, and ratios to C or to the empty provider\n`,
+  );
+  process.stdout.write(`${tables(measurements, [links.inC, runs.empty, pool.emptyRun])}\n`);
   process.stdout.write(`${targetTable(targets)}\n`);
 }
 

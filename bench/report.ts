@@ -23,7 +23,7 @@ function contendersOf(measurements: Measurements, { taps, work }: Line): string[
   return [...names].filter((name) => measurements.find(taps, work, name));
 }
 
-/** One row per number and work; of each contender the median, and its ratio to the reference. */
+/** One row per number and work; of each contender the median, the least, and the median's ratio to the reference. */
 function tableOf(measurements: Measurements, lines: readonly Line[], references: References): string {
   const contenders = contendersOf(measurements, lines[0]!);
   const reference = references.find((name) => contenders.includes(name));
@@ -37,8 +37,10 @@ function tableOf(measurements: Measurements, lines: readonly Line[], references:
     const cells = contenders.map((contender) => {
       const own = measurements.median(taps, work, contender)!;
       const base = reference && measurements.median(taps, work, reference)!;
-      const ratio = !base || contender === reference ? "" : ` (${(own / base).toFixed(2)} ×)`;
-      return `${digits(own)} ${unit}${ratio}`;
+      const least = values.length < 2 ? [] : [digits(measurements.minimum(taps, work, contender)!)];
+      const ratio = !base || contender === reference ? [] : [`${(own / base).toFixed(2)} ×`];
+      const more = [...least, ...ratio];
+      return `${digits(own)} ${unit}${more.length === 0 ? "" : ` (${more.join("; ")})`}`;
     });
     table.push([taps, work, values.length, ...cells]);
   }
@@ -47,16 +49,19 @@ function tableOf(measurements: Measurements, lines: readonly Line[], references:
 
 export function targetTable(targets: readonly Target[]): string {
   const table = new Table({
-    head: ["target", "at most", "measured", "reached"],
+    head: ["target", "at most", "by medians", "by the least", "reached"],
     style: { head: [], border: [], compact: true },
-    colAligns: ["left", "right", "right", "left"],
+    colAligns: ["left", "right", "right", "right", "left"],
   });
   for (const target of targets) {
-    const { name, limit, measured, unit } = target;
+    const { name, limit, measured, least, unit } = target;
+    const text = (value: number | undefined) =>
+      value === undefined ? "-" : `${unit === "×" ? value.toFixed(2) : digits(value)} ${unit}`;
     table.push([
       name,
       `${limit} ${unit}`,
-      measured === undefined ? "-" : `${unit === "×" ? measured.toFixed(2) : digits(measured)} ${unit}`,
+      text(measured),
+      text(least),
       measured === undefined ? "not measured" : isReached(target) ? "yes" : "NO",
     ]);
   }
