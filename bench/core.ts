@@ -1,5 +1,6 @@
 /**
- * Our core without the engine, in a process of its own as in a real run: `core PHASE NAMESPACE COUNT STATE`. It prints
+ * Our core without the engine, in a process of its own as in a real run: `core PHASE NAMESPACE COUNT STATE KIND BRIDGES`, where
+ * KIND is TunInterface, COUNT of which are made, or TunPool, one of that many (on bridges, where some are named). It prints
  * the milliseconds that the phase took, without the start of the process and the loading of modules; a diff without the
  * check before it, which is a phase of its own. What one phase leaves for the next is in the file STATE.
  */
@@ -8,21 +9,29 @@ import { Claims } from "../provider/claims";
 import { Host } from "../provider/host/host";
 import { openKernel } from "../provider/kernel/open";
 import { kinds } from "../provider/kinds";
-import type { Kind } from "../provider/kinds/kind";
+import type { AnyKind } from "../provider/kinds/kind";
 import { Reconciler } from "../provider/reconcile";
 import type { Outputs, Wanted } from "../provider/request";
-import { addressOf, owner } from "./taps";
+import { addressOf, owner, poolSubnet } from "./taps";
 
 type State = Record<string, Outputs>;
 
-const kind = kinds.TunInterface as Kind;
-const [phase = "", namespace = "", count = "", file = ""] = process.argv.slice(2);
-const names = Array.from({ length: Number(count) }, (_, number) => `tap${number}`);
+const [phase = "", namespace = "", count = "", file = "", kindName = "TunInterface", bridges] =
+  process.argv.slice(2);
+const kind = kinds[kindName] as AnyKind;
+const isPool = kindName === "TunPool";
+const names = isPool ? ["tap"] : Array.from({ length: Number(count) }, (_, number) => `tap${number}`);
 
 function wantedOf(name: string, number: number): Wanted {
-  const urn = `urn:pulumi:dev::bench::pulumi-nodejs:dynamic/tuntap:TunInterface::${name}`;
-  const inputs = { owner, address: addressOf(number), namespace };
+  const urn = `urn:pulumi:dev::bench::pulumi-nodejs:dynamic/tuntap:${kindName}::${name}`;
+  const inputs = isPool ? poolInputs() : { owner, address: addressOf(number), namespace };
   return { identity: { urn, instance: "bench", secrets: [] }, inputs, unknown: new Set() };
+}
+
+function poolInputs() {
+  const addressPlan = { subnet: poolSubnet };
+  const ports = bridges === undefined ? {} : { bridges: bridges.split(",") };
+  return { count: Number(count), owner, addressPlan, ...ports, namespace };
 }
 
 /** As the engine asks: every resource is checked, and what the check filled in goes on. */

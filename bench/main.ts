@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     `${facts.join(", ")}; medians of the rounds, in brackets the least, and ratios to C or to the empty provider\n`,
   );
-  process.stdout.write(`${tables(measurements, [links.inC, runs.empty, pool.emptyRun])}\n`);
+  process.stdout.write(`${tables(measurements, [links.inC, runs.empty, pool.emptyRun, links.batch])}\n`);
   process.stdout.write(`${targetTable(targets)}\n`);
 }
 

@@ -2,18 +2,18 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Lab } from "../test/harness/lab";
+import { run } from "../test/harness/shell";
 import { contender, type Program } from "./command";
-import { type Place, timed } from "./links";
+import { batch, core, create, type Place, remove, timed, unchanged } from "./links";
 import { alternate, type Contender, type Measurements } from "./measure";
 import { emptyProvider } from "./runs";
-import { deleteGroup, owner } from "./taps";
+import { deleteGroup, owner, poolSubnet } from "./taps";
 
 export const works = { up: "pool, up", unchanged: "pool, no-op up", down: "pool, down" };
 export const onBridges = "TunPool on bridges";
 const withSubnets = "TunPool, a /30 each";
 const single = "TunInterface on bridges";
 export const emptyRun = "empty run";
-const batch = "ip -batch on bridges";
 
 /** Of the 1023 ports that a bridge can have. */
 const portsPerBridge = 1000;
@@ -45,6 +45,7 @@ export async function measurePool(
       engine(poolWithSubnets(lab)),
       ...(taps <= mostSingle ? [engine(singleOnBridges(lab))] : []),
       engine(oneEmpty(lab)),
+      coreOnBridges(place),
       batchOnBridges(place),
     ];
     await alternate(measurements, contenders, taps, roundsOf(taps));
@@ -63,7 +64,7 @@ const poolOnBridges = (lab: Lab): Program => ({
 ${taps}new tuntap.TunPool("tap", {
   count: taps,
   owner: ${owner},
-  addressPlan: { subnet: "10.0.0.0/16" },
+  addressPlan: { subnet: "${poolSubnet}" },
   bridges: ${bridgesText},
   namespace: "${lab.name}",
 });
@@ -78,7 +79,7 @@ const poolWithSubnets = (lab: Lab): Program => ({
 ${taps}new tuntap.TunPool("tap", {
   count: taps,
   owner: ${owner},
-  addressPlan: { subnet: "10.0.0.0/16", each: "/30" },
+  addressPlan: { subnet: "${poolSubnet}", each: "/30" },
   namespace: "${lab.name}",
 });
 `,
@@ -115,13 +116,26 @@ const oneEmpty = (lab: Lab): Program => ({
   source: `${emptyProvider}${taps}new Empty("tap", {
   count: taps,
   owner: ${owner},
-  addressPlan: { subnet: "10.0.0.0/16" },
+  addressPlan: { subnet: "${poolSubnet}" },
   bridges: ${bridgesText},
   namespace: "${lab.name}",
 });
 `,
   resources: one,
 });
+
+/** Each phase in a process of its own, as a run of the engine has its provider. */
+function coreOnBridges({ lab, folder }: Place): Contender {
+  const state = join(folder, "pool-state.json");
+  const phase = (name: string) => async (taps: number) => {
+    const args = [name, lab.name, String(taps), state, "TunPool", bridgesOf(taps).join()];
+    return Number(await run(process.execPath, join(__dirname, "core.js"), ...args));
+  };
+  const created = { name: create, run: phase("create") };
+  const compared = { name: unchanged, run: phase("diff") };
+  const removed = { name: remove, run: phase("remove") };
+  return { name: core, works: checkedOnBridges(lab, core, created, compared, removed) };
+}
 
 function batchOnBridges(place: Place): Contender {
   const { lab, folder } = place;
@@ -131,31 +145,40 @@ function batchOnBridges(place: Place): Contender {
     return timed(place, "ip", "-batch", file);
   };
   const names = (taps: number) => Array.from({ length: taps }, (_, number) => `tap${number}`);
-  const checked = (run: (taps: number) => Promise<number>, left = false) => {
-    return async (taps: number) => {
-      const milliseconds = await run(taps);
-      await portsAreThere(lab, batch, left ? 0 : taps);
-      return milliseconds;
-    };
+  const created = (taps: number) => {
+    const bridges = bridgesOf(taps);
+    return ip([
+      ...names(taps).map((name) => `tuntap add dev ${name} mode tap user ${owner}`),
+      ...names(taps).map((name, at) => `link set ${name} master ${bridges[at % bridges.length]} up`),
+    ]);
   };
+  // Printed once and compared with nothing: less than a script would need.
+  const shown = () => timed(place, "ip", "-j", "-d", "addr", "show");
+  const removed = (taps: number) => ip(deleteGroup(names(taps)));
   return {
     name: batch,
-    works: [
-      {
-        name: works.up,
-        run: checked((taps) => {
-          const bridges = bridgesOf(taps);
-          return ip([
-            ...names(taps).map((name) => `tuntap add dev ${name} mode tap user ${owner}`),
-            ...names(taps).map((name, at) => `link set ${name} master ${bridges[at % bridges.length]} up`),
-          ]);
-        }),
-      },
-      // Printed once and compared with nothing: less than a script would need.
-      { name: works.unchanged, run: checked(() => timed(place, "ip", "-j", "-d", "addr", "show")) },
-      { name: works.down, run: checked((taps) => ip(deleteGroup(names(taps))), true) },
-    ],
+    works: checkedOnBridges(
+      lab,
+      batch,
+      { name: create, run: created },
+      { name: unchanged, run: shown },
+      { name: remove, run: removed },
+    ),
   };
+}
+
+type Work = Contender["works"][number];
+
+/** Creating, comparing and deleting: what is there after each is as it should be. */
+function checkedOnBridges(lab: Lab, name: string, created: Work, compared: Work, removed: Work): Work[] {
+  return [created, compared, removed].map((work) => ({
+    name: `pool, ${work.name}`,
+    run: async (taps) => {
+      const milliseconds = await work.run(taps);
+      await portsAreThere(lab, name, work === removed ? 0 : taps);
+      return milliseconds;
+    },
+  }));
 }
 
 /** Seen from outside: the TAPs of nobody, and those of them that are ports, all up. */

@@ -8,6 +8,9 @@ export function addressOf(number: number): string {
   return `10.${number >> 8}.${number & 255}.1/24`;
 }
 
+/** Of all interfaces of a pool, as many as there can be. */
+export const poolSubnet = "10.0.0.0/16";
+
 /** An IFLA_GROUP number that nobody uses. */
 const group = 31387;
 
