@@ -14,7 +14,8 @@ export interface ProgramError {
   located: string;
 }
 
-const ownFolder = __dirname + sep;
+/** Of this package, as it was built. */
+const ownFolder = dirname(__dirname) + sep;
 let typescriptReady: Promise<void> | undefined;
 let generation = 0;
 let baseline: Set<string> | undefined;

@@ -37,7 +37,7 @@ export abstract class TuntapResource extends pulumi.CustomResource {
     const type = `pulumi-nodejs:dynamic/tuntap:${kind}`;
     const unset = Object.fromEntries(outputs.map((output) => [output, undefined]));
     const __tuntap = {
-      urn: pulumi.createUrn(name, type, options?.parent),
+      urn: urnOf(name, type, options?.parent),
       instance: new pulumi.Config("tuntap").get("instance") ?? process.env.TUNTAP_INSTANCE,
       secrets: secretNames(args),
     };
@@ -55,6 +55,14 @@ export abstract class TuntapResource extends pulumi.CustomResource {
       Error.stackTraceLimit = stackTraceLimit;
     }
   }
+}
+
+/**
+ * The resource's own URN. As an output it would depend on the parent, and on a component depends who waits for all its
+ * children: the resource would wait for itself.
+ */
+function urnOf(name: string, type: string, parent: pulumi.Resource | undefined): Promise<pulumi.URN> {
+  return new Promise((resolve) => void pulumi.createUrn(name, type, parent).apply(resolve));
 }
 
 /** The engine does not tell a dynamic provider which inputs are secret, so the program does. */

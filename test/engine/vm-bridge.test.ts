@@ -1,0 +1,184 @@
+/** The component VmBridge, by the built command with the real engine. */
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Client, clientOwner } from "../harness/client";
+import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
+import { messages } from "../harness/workspace";
+
+useLabAndWorkspace();
+
+interface Settings {
+  vms?: Record<string, unknown>;
+  options?: string;
+  more?: string;
+  [input: string]: unknown;
+}
+
+/** A program with one component in the test's namespace. */
+function declare({
+  vms = { web: {}, db: {} },
+  options = "undefined",
+  more = "",
+  ...args
+}: Settings = {}): void {
+  const inputs = { subnet: "10.20.0.0/24", namespace: lab.name, owner: clientOwner, ...args, vms };
+  workspace.write(`import * as pulumi from "@pulumi/pulumi";
+import * as tuntap from "pulumi-tuntap";
+const lab = new tuntap.VmBridge<string>("lab", ${JSON.stringify(inputs)}, ${options});
+${more}
+export const vms = lab.vms;
+export const parts = [lab.bridge.name, lab.forwarding?.value, ...Object.values(lab.taps).map((tap) => tap.name)];
+`);
+}
+
+type Vms = Record<string, { tap: string; macAddress: string; address: string; gateway: string }>;
+
+test("a bridge with taps: made, left alone, VMs come and go without a trace on others, and down", async () => {
+  const empty = await lab.snapshot();
+  declare({ forwarding: true, mtu: 1400, isolated: true });
+  // The component counts as a resource too.
+  const first = await workspace.succeed("up");
+  expect(first.changes).toMatchObject({ create: 5 });
+  expect(first.outputs.parts).toEqual(["lab", 1, "lab-web", "lab-db"]);
+  const vms = first.outputs.vms as Vms;
+  expect(vms.web).toMatchObject({ tap: "lab-web", gateway: "10.20.0.1", prefixLength: 24 });
+  expect(await lab.addresses("lab")).toEqual(["10.20.0.1/24"]);
+  expect(await lab.exec("sysctl", "-n", "net.ipv4.ip_forward")).toBe("1\n");
+  for (const name of ["web", "db"]) {
+    const tap = await lab.mustHave(`lab-${name}`);
+    expect(tap).toMatchObject({
+      master: "lab",
+      mtu: 1400,
+      linkinfo: { info_data: { type: "tap", user: clientOwner }, info_slave_data: { isolated: true } },
+    });
+    expect(vms[name]?.macAddress).not.toBe(tap.address);
+  }
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("refresh", "--expect-no-changes");
+
+  const indices = async () => [(await lab.mustHave("lab")).ifindex, (await lab.mustHave("lab-db")).ifindex];
+  const before = await indices();
+  declare({ forwarding: true, mtu: 1400, isolated: true, vms: { cache: {}, web: {}, db: {}, mail: {} } });
+  const grown = await workspace.succeed("up");
+  expect(grown.changes).toMatchObject({ create: 2, update: 0, delete: 0 });
+  expect(grown.outputs.vms).toMatchObject({ web: vms.web, db: vms.db });
+  declare({ forwarding: true, mtu: 1400, isolated: true, vms: { db: {} } });
+  const shrunk = await workspace.succeed("up");
+  expect(shrunk.changes).toMatchObject({ delete: 3, update: 0 });
+  expect(shrunk.outputs.vms).toEqual({ db: vms.db });
+  expect(await indices()).toEqual(before);
+
+  await workspace.succeed("down");
+  expect(await lab.snapshot()).toBe(empty);
+  expect(await lab.exec("sysctl", "-n", "net.ipv4.ip_forward")).toBe("0\n");
+});
+
+test("what changes is changed in place, drift is repaired, and a lost state finds everything again", async () => {
+  declare();
+  await workspace.succeed("up");
+  const { ifindex } = await lab.mustHave("lab-web");
+  declare({ isolated: true, mtu: 1300, address: "10.20.0.254", bridge: { stp: true, forwardDelay: 2 } });
+  expect((await workspace.succeed("up")).changes).toMatchObject({ update: 3, create: 0, replace: 0 });
+  expect(await lab.addresses("lab")).toEqual(["10.20.0.254/24"]);
+  expect(await lab.bridge("lab")).toMatchObject({ stp_state: 1 });
+  expect(await lab.mustHave("lab-web")).toMatchObject({ ifindex, mtu: 1300 });
+
+  await lab.ip("link", "set", "lab-web", "nomaster");
+  await lab.ip("link", "del", "lab-db");
+  await workspace.succeed("up");
+  for (const name of ["lab-web", "lab-db"]) {
+    expect(await lab.mustHave(name)).toMatchObject({
+      master: "lab",
+      linkinfo: { info_slave_data: { isolated: true } },
+    });
+  }
+  await workspace.succeed("up", "--expect-no-changes");
+
+  // The leases say whose they are, and of which component.
+  const all = await lab.snapshot();
+  rmSync(join(workspace.folder, ".tuntap", "state"), { recursive: true });
+  await workspace.succeed("up");
+  expect(await lab.snapshot()).toBe(all);
+  await workspace.succeed("down");
+  expect(await lab.links()).toEqual([]);
+});
+
+test("transforms and more inputs reach every part; two components live side by side", async () => {
+  declare({
+    vms: {
+      web: { tap: { name: "web0", txQueueLength: 77, port: { hairpin: true } } },
+      db: { owner: "daemon" },
+    },
+    isolated: true,
+    options: `{ transforms: [({ type, props, opts }) =>
+      type.endsWith(":TunInterface") ? { props: { ...props, alias: "of the lab" }, opts } : undefined] }`,
+    more: `new tuntap.VmBridge("other", {
+      subnet: "10.21.0.0/24", namespace: ${JSON.stringify(lab.name)}, vms: { web: {} } });`,
+  });
+  await workspace.succeed("up");
+  expect(await lab.mustHave("web0")).toMatchObject({
+    ifalias: "of the lab",
+    txqlen: 77,
+    linkinfo: { info_data: { user: clientOwner }, info_slave_data: { hairpin: true, isolated: true } },
+  });
+  expect(await lab.mustHave("lab-db")).toMatchObject({
+    ifalias: "of the lab",
+    linkinfo: { info_data: { user: "daemon" } },
+  });
+  expect(await lab.mustHave("other-web")).toMatchObject({ master: "other" });
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("down");
+  expect(await lab.links()).toEqual([]);
+});
+
+test("a tap that a program holds stops down, before anything that its network needs is taken away", async () => {
+  declare({ forwarding: true });
+  await workspace.succeed("up");
+  const client = Client.socat(lab, "lab-web", "tap", "OPEN:/dev/null,wronly", "-u");
+  await client.attached("lab-web");
+  const { code, report } = await workspace.run("down");
+  expect(code).toBe(1);
+  expect(messages(report)).toMatch(/lab-web.*socat.*nobody.*LINK_BUSY/s);
+  expect(await lab.mustHave("lab-web")).toMatchObject({ master: "lab" });
+  expect(await lab.addresses("lab")).toEqual(["10.20.0.1/24"]);
+  expect(await lab.exec("sysctl", "-n", "net.ipv4.ip_forward")).toBe("1\n");
+
+  // The component hands onBusy on to its taps.
+  declare({ forwarding: true, onBusy: "force" });
+  await workspace.succeed("up");
+  await workspace.succeed("down");
+  expect(await lab.links()).toEqual([]);
+  await client.stop();
+});
+
+test.each<[string, Settings, RegExp]>([
+  [
+    "subnet",
+    { subnet: "10.20.0.1/24" },
+    /subnet 10\.20\.0\.1\/24 is an address in a subnet; write the subnet/,
+  ],
+  ["VM name", { vms: { Web: {} } }, /vms has the name "Web", which is no host name; use lower-case/],
+  [
+    "MAC address",
+    { vms: { web: { macAddress: "53:54:00:00:00:01" } } },
+    /vms\.web\.macAddress .* no unicast/,
+  ],
+  [
+    "MAC addresses",
+    { vms: { a: { macAddress: "52:54:00:00:00:01" }, b: { macAddress: "52:54:00:00:00:01" } } },
+    /vms\.a and vms\.b have the same MAC address/,
+  ],
+])(
+  "a wrong %s is refused before anything is done, with the line of the program",
+  async (_, settings, message) => {
+    declare(settings);
+    const { code, stderr, report } = await workspace.run("up");
+    expect(code).toBe(1);
+    expect(report.changes.create).toBe(0);
+    expect(`${messages(report)}\n${stderr}`).toMatch(message);
+    expect(`${messages(report)}\n${stderr}`).toMatch(/at \S+\/index\.ts:3:/);
+    expect(await lab.links()).toEqual([]);
+  },
+);
