@@ -15,6 +15,9 @@ need qemu-system-x86_64 qemu-system-x86
 # The schema of domains, and what checks against it.
 need virt-xml-validate libvirt-clients
 need xmllint libxml2-utils
+need dnsmasq dnsmasq-base
+need busybox busybox-static
+need cpio cpio
 need strace strace
 need sudo sudo
 need clang-format clang-format

@@ -144,7 +144,10 @@ stop() {
   done
 }`;
 
-/** What changed decides: another configuration, bridge or namespace needs a new process, other machines a SIGHUP. */
+/**
+ * What changed decides: another configuration, bridge or namespace, or a machine fewer, needs a new process; more
+ * machines need a SIGHUP.
+ */
 const ensure = `if ! command -v dnsmasq >/dev/null; then
   say "dnsmasq is not installed; \\\`dhcp\\\` needs it (on Debian-like hosts: apt-get install dnsmasq-base)"
   exit 1
@@ -154,10 +157,23 @@ if ! index=$(in_place cat "/sys/class/net/$bridge/ifindex" 2>&1); then
   exit 1
 fi
 mkdir -p -- "$folder"
+# It is not root any more when it reads its files again.
+each=$folder
+while [ "$each" != / ]; do
+  if [ -z "$(find "$each" -prune -perm -001)" ]; then
+    say "$each is closed to the user that dnsmasq runs as; run \\\`chmod o+x\\\` on it, or choose another dhcp.stateDirectory"
+    exit 1
+  fi
+  each=$(dirname -- "$each")
+done
 cat >"$folder/dhcp-hosts.new"
 while IFS=, read -r _ host name; do
   printf '%s %s\\n' "$host" "$name"
 done <"$folder/dhcp-hosts.new" >"$folder/hosts.new"
+# Who is not listed any more, or with another address, would keep name and address as long as the lease lasts.
+if [ -e "$folder/dhcp-hosts" ] && grep -qFvx -f "$folder/dhcp-hosts.new" "$folder/dhcp-hosts"; then
+  rm -f -- "$folder/running"
+fi
 mv -f -- "$folder/dhcp-hosts.new" "$folder/dhcp-hosts"
 mv -f -- "$folder/hosts.new" "$folder/hosts"
 configuration >"$folder/dnsmasq.conf.new"
@@ -178,6 +194,14 @@ if pid=$(ours); then
 fi
 rm -f -- "$folder/running" "$folder/pid"
 mv -f -- "$folder/dnsmasq.conf.new" "$folder/dnsmasq.conf"
+if [ -e "$folder/leases" ]; then
+  while read -r end mac host rest; do
+    if grep -qF -e "$mac,$host," "$folder/dhcp-hosts"; then
+      printf '%s %s %s %s\\n' "$end" "$mac" "$host" "$rest"
+    fi
+  done <"$folder/leases" >"$folder/leases.new"
+  mv -f -- "$folder/leases.new" "$folder/leases"
+fi
 # Its output goes to a file: a pipe that it kept open would have no end.
 if ! in_place dnsmasq "--conf-file=$folder/dnsmasq.conf" </dev/null >"$folder/start" 2>&1; then
   say "dnsmasq does not start on $where: $(cat -- "$folder/start")"

@@ -1,0 +1,306 @@
+/** The commands that run dnsmasq for a bridge, run by a shell as `command.local.Command` does, with a real DHCP client. */
+
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type DnsmasqHost, type DnsmasqSettings, dnsmasqCommands } from "../../sdk/components/dnsmasq";
+import { Lab } from "../harness/lab";
+import { attempt, run, until } from "../harness/shell";
+
+const web = { name: "web", address: "10.20.0.7", macAddress: "52:54:00:00:00:07" };
+const db = { name: "db", address: "10.20.0.8", macAddress: "52:54:00:00:00:08" };
+
+let lab: Lab;
+let client: Lab;
+let folder: string;
+
+beforeAll(async () => {
+  lab = await Lab.open();
+  client = await Lab.open();
+});
+
+beforeEach(async () => {
+  await attempt("ip", "-n", lab.name, "link", "del", "br0");
+  await attempt("ip", "-n", client.name, "link", "del", "eth0");
+  await lab.ip("link", "add", "br0", "type", "bridge");
+  await lab.ip("addr", "add", "10.20.0.1/24", "dev", "br0");
+  await lab.ip("link", "set", "br0", "up");
+  await lab.ip("link", "add", "port0", "type", "veth", "peer", "name", "eth0", "netns", client.name);
+  await lab.ip("link", "set", "port0", "master", "br0", "up");
+  const own = mkdtempSync(join(tmpdir(), "tt-dnsmasq-"));
+  // dnsmasq is not root when it reads its files again.
+  chmodSync(own, 0o755);
+  folder = join(own, "state");
+  return async () => {
+    await sh(commands().delete);
+    rmSync(own, { recursive: true });
+  };
+});
+
+afterAll(async () => {
+  await client.close();
+  await lab.close();
+});
+
+function commands(more: Partial<DnsmasqSettings> = {}) {
+  return dnsmasqCommands({
+    folder,
+    bridge: "br0",
+    namespace: lab.name,
+    address: "10.20.0.1",
+    network: "10.20.0.0",
+    netmask: "255.255.255.0",
+    domain: "lab.internal",
+    leaseSeconds: 3600,
+    mtu: undefined,
+    upstream: [],
+    hosts: [web],
+    generation: "first",
+    ...more,
+  });
+}
+
+/** As the plugin runs a command: by a shell, with the text as one argument. */
+async function sh(
+  command: string,
+  stdin = "",
+  before = "",
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn("sh", ["-c", ...(before ? [`${before} exec sh -c "$1"`, "sh"] : []), command], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data) => {
+      output += data;
+    });
+  }
+  child.stdin.end(stdin);
+  // Only when nobody holds the pipes any more: a server that kept them open would never let a command end.
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, output })));
+}
+
+/** Brings about what the settings say, and gives the pid of the server. */
+async function serve(more: Partial<DnsmasqSettings> = {}): Promise<number> {
+  const { create, stdin } = commands(more);
+  const { code, output } = await sh(create, stdin);
+  expect(output).toMatch(/^dnsmasq \(pid \d+\) /);
+  expect(code).toBe(0);
+  return Number(readFileSync(join(folder, "pid"), "utf8"));
+}
+
+/** What a real DHCP client is given, as the environment of its script; undefined where nobody answers. */
+async function lease(host: DnsmasqHost): Promise<Record<string, string> | undefined> {
+  await client.ip("link", "set", "eth0", "address", host.macAddress, "up");
+  const script = join(folder, "..", "script");
+  writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] || exit 0\nenv\n', { mode: 0o755 });
+  const udhcpc = `busybox udhcpc -i eth0 -f -q -n -t 5 -T 1 -O mtu -s ${script}`;
+  const { code, output } = await attempt("ip", "netns", "exec", client.name, ...udhcpc.split(" "));
+  if (code !== 0) return undefined;
+  return Object.fromEntries([...output.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value]));
+}
+
+/** What the server answers for a name, as a real resolver shows it. */
+async function lookup(name: string): Promise<string[]> {
+  const { output } = await attempt(
+    ...(["ip", "netns", "exec", lab.name, "busybox", "nslookup", "-type=a", name, "10.20.0.1"] as const),
+  );
+  return [...output.matchAll(/^Address(?: \d+)?: (\d[\d.]+)$/gm)].map((match) => match[1] as string);
+}
+
+const knows = (name: string) => until(`${name} is known`, async () => (await lookup(name)).length > 0);
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
+}
+
+test("VMs get their own address, gateway, resolver and mtu; others get none; names are answered", async () => {
+  await serve({ mtu: 1400 });
+  expect(await lease(web)).toMatchObject({
+    ip: "10.20.0.7",
+    subnet: "255.255.255.0",
+    router: "10.20.0.1",
+    dns: "10.20.0.1",
+    domain: "lab.internal",
+    hostname: "web",
+    lease: "3600",
+    mtu: "1400",
+  });
+  expect(await lease(db)).toBeUndefined();
+  expect(await lookup("web")).toEqual(["10.20.0.7"]);
+  expect(await lookup("web.lab.internal")).toEqual(["10.20.0.7"]);
+  expect(await lookup("db.lab.internal")).toEqual([]);
+});
+
+test("it listens on its bridge alone, in its namespace", async () => {
+  await serve();
+  const listening = (await lab.exec("ss", "-Hlntu")).trim().split("\n");
+  expect(listening.map((line) => line.split(/\s+/)[4]).sort()).toEqual([
+    "0.0.0.0%br0:67",
+    "10.20.0.1:53",
+    "10.20.0.1:53",
+    // Of the bridge too: link-local.
+    ...(listening.some((line) => line.includes("[fe80")) ? [expect.any(String), expect.any(String)] : []),
+  ]);
+});
+
+test("other names are asked for where it is said", async () => {
+  const options = "--no-resolv --no-hosts --listen-address=10.20.0.1 --bind-interfaces --port=5353";
+  const other = `dnsmasq --keep-in-foreground --conf-file=/dev/null --log-facility=- --pid-file= ${options}`;
+  const upstream = spawn(
+    "ip",
+    ["netns", "exec", lab.name, ...other.split(" "), "--address=/example.test/192.0.2.77"],
+    { stdio: "ignore", detached: true },
+  );
+  lab.keep(upstream);
+  await serve({ upstream: ["10.20.0.1#5353"] });
+  await knows("www.example.test");
+  expect(await lookup("www.example.test")).toEqual(["192.0.2.77"]);
+  await lab.release(upstream);
+});
+
+test("a VM that is added is known without a restart", async () => {
+  const pid = await serve();
+  expect(await serve({ hosts: [web, db], generation: "second" })).toBe(pid);
+  await knows("db.lab.internal");
+  expect(await lease(db)).toMatchObject({ ip: "10.20.0.8" });
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+  expect(readFileSync(join(folder, "generation"), "utf8")).toBe("second\n");
+});
+
+test("a VM that is taken out leaves name and address to others at once; leases of others stay", async () => {
+  await serve({ hosts: [web, db] });
+  for (const host of [web, db]) expect(await lease(host)).toMatchObject({ ip: host.address });
+  const heir = { ...web, name: "mail", macAddress: "52:54:00:00:00:09" };
+  await serve({ hosts: [heir, db] });
+  expect(await lookup("web")).toEqual([]);
+  expect(readFileSync(join(folder, "leases"), "utf8")).toMatch(
+    /^\d+ 52:54:00:00:00:08 10\.20\.0\.8 db \S+\n$/,
+  );
+  expect(await lease(heir)).toMatchObject({ ip: "10.20.0.7", hostname: "mail" });
+});
+
+test("other settings, or a bridge that was made anew, take another process; and one at a time", async () => {
+  const first = await serve();
+  const second = await serve({ leaseSeconds: 7200 });
+  expect(second).not.toBe(first);
+  expect(isAlive(first)).toBe(false);
+  expect(await lease(web)).toMatchObject({ lease: "7200" });
+  await lab.ip("link", "del", "br0");
+  await lab.ip("link", "add", "br0", "type", "bridge");
+  await lab.ip("addr", "add", "10.20.0.1/24", "dev", "br0");
+  await lab.ip("link", "set", "br0", "up");
+  await lab.ip("link", "set", "port0", "master", "br0");
+  expect(await serve({ leaseSeconds: 7200 })).not.toBe(second);
+  expect(isAlive(second)).toBe(false);
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+});
+
+test("a run that was interrupted before it was recorded finds its process again, also without the pid's file", async () => {
+  const pid = await serve();
+  expect(await serve()).toBe(pid);
+  rmSync(join(folder, "pid"));
+  expect(await serve()).toBe(pid);
+  // Interrupted between the start and the note of what runs: nobody knows with which settings it does.
+  rmSync(join(folder, "running"));
+  const next = await serve();
+  expect(isAlive(pid)).toBe(false);
+  rmSync(join(folder, "pid"));
+  expect((await sh(commands().delete)).code).toBe(0);
+  expect(isAlive(next)).toBe(false);
+});
+
+test("a server that died is started again; a pid that is another process's by now is left alone", async () => {
+  const dead = await serve();
+  process.kill(dead, "SIGKILL");
+  await until("it is dead", () => !isAlive(dead));
+  const bystander = spawn("sleep", ["600"], { stdio: "ignore" });
+  writeFileSync(join(folder, "pid"), `${bystander.pid}\n`);
+  const next = await serve();
+  expect(next).not.toBe(bystander.pid);
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+  writeFileSync(join(folder, "pid"), `${bystander.pid}\n`);
+  await sh(commands().delete);
+  expect(isAlive(next)).toBe(false);
+  expect(isAlive(bystander.pid as number)).toBe(true);
+  bystander.kill();
+});
+
+test("delete ends it and takes its files away, whatever is there already; files of others stay", async () => {
+  const pid = await serve();
+  writeFileSync(join(folder, "notes"), "mine");
+  expect((await sh(commands().delete)).code).toBe(0);
+  expect(isAlive(pid)).toBe(false);
+  expect(spawnSync("ls", ["-A", folder], { encoding: "utf8" }).stdout).toBe("notes\n");
+  rmSync(join(folder, "notes"));
+  expect(await sh(commands().delete)).toEqual({ code: 0, output: "" });
+  expect(existsSync(folder)).toBe(false);
+  expect((await sh(commands().delete)).code).toBe(0);
+});
+
+test("without dnsmasq, without the bridge, and with the port taken it is refused, and says why", async () => {
+  const { create, stdin } = commands();
+  const hidden = 'unshare --mount sh -c \'mount -t tmpfs none /usr/sbin; exec sh -c "$1"\' sh "$1"; exit;';
+  const without = await sh(create, stdin, hidden);
+  expect(without.code).toBe(1);
+  expect(without.output).toMatch(
+    /^dnsmasq is not installed; `dhcp` needs it \(.*apt-get install dnsmasq-base\)$/m,
+  );
+
+  const absent = commands({ bridge: "br9" });
+  const nowhere = await sh(absent.create, absent.stdin);
+  expect(nowhere.code).toBe(1);
+  expect(nowhere.output).toMatch(/^bridge br9 in namespace tt-\w+ is not there: .*No such file/m);
+
+  const socat = ["socat", "UDP4-RECVFROM:53,bind=10.20.0.1", "OPEN:/dev/null"];
+  const taker = spawn("ip", ["netns", "exec", lab.name, ...socat], { stdio: "ignore", detached: true });
+  lab.keep(taker);
+  await until("socat listens", async () => (await lab.exec("ss", "-Hlnu")).includes("10.20.0.1:53"));
+  const taken = await sh(create, stdin);
+  expect(taken.code).toBe(1);
+  expect(taken.output).toMatch(
+    /dnsmasq does not start on bridge br0 in namespace tt-\w+: .*Address already in use/s,
+  );
+  expect(taken.output).toMatch(/it needs port 53 .* of 10\.20\.0\.1.*\n.*10\.20\.0\.1:53.*socat/s);
+  await lab.release(taker);
+  await serve();
+});
+
+test("a folder that dnsmasq could not read later is refused", async () => {
+  const closed = join(folder, "..");
+  chmodSync(closed, 0o700);
+  const { create, stdin } = commands();
+  const { code, output } = await sh(create, stdin);
+  expect(code).toBe(1);
+  expect(output).toContain(`${closed} is closed to the user that dnsmasq runs as`);
+  chmodSync(closed, 0o755);
+});
+
+test("what is in a name is no command", async () => {
+  const namespace = `${lab.name}'$(touch pwned)'`;
+  const { create, stdin } = commands({ namespace });
+  const { code, output } = await sh(create, stdin);
+  expect(code).toBe(1);
+  expect(output).toContain(namespace);
+  expect(existsSync("pwned")).toBe(false);
+});
+
+test("the limits themselves are taken", async () => {
+  for (const leaseSeconds of [120, 4294967294]) {
+    await serve({ leaseSeconds, domain: "a".repeat(63) });
+    expect(await lease(web)).toMatchObject({ lease: `${leaseSeconds}` });
+  }
+});
+
+test("a thousand VMs, more than a command's text could hold", async () => {
+  const many = Array.from({ length: 1000 }, (_, index) => ({
+    name: `vm-${"x".repeat(55)}${index}`,
+    address: `10.20.${4 + (index >> 8)}.${index & 255}`,
+    macAddress: `52:54:00:00:${(index >> 8).toString(16).padStart(2, "0")}:${(index & 255).toString(16).padStart(2, "0")}`,
+  }));
+  await serve({ hosts: many, netmask: "255.255.0.0" });
+  expect(await lookup(many[999]?.name ?? "")).toEqual([many[999]?.address]);
+  expect((await run("wc", "-l", join(folder, "dhcp-hosts"))).split(" ")[0]).toBe("1000");
+});
