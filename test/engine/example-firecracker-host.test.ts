@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { attached } from "../harness/attach";
 import { Example } from "../harness/example";
-import { startGuest } from "../harness/guest";
 import { Lab } from "../harness/lab";
 import { Outside } from "../harness/outside";
+import { startStandIn } from "../harness/stand-in";
 import { messages, type Report } from "../harness/workspace";
 
 /** uid of nobody, which the example's VMs run as. */
@@ -87,7 +87,7 @@ test("a guest as the owner, with Firecracker's flags, reaches a server behind NA
   await expect(attached(net.router, tap, { flags: ["vnetHeader"], uid: 1 })).rejects.toThrow(
     "Operation not permitted",
   );
-  machine = await startGuest(net.router, guest, { tap, uid: owner, mac, address: guestAddress, gateway });
+  machine = await startStandIn(net.router, guest, { tap, uid: owner, mac, address: guestAddress, gateway });
   // The server has no way back to 172.16.0.0/22, and sees the host alone.
   expect(await net.ask(guest, "tcp", "198.51.100.2", 80)).toBe("198.51.100.1");
   const neighbours = JSON.parse(await net.router.ip("-j", "neigh", "show", "dev", tap));

@@ -62,8 +62,9 @@ export class Client {
   }
 
   /** Waits until it has printed `sign`. */
-  async says(sign: string, milliseconds?: number): Promise<void> {
-    await this.orEnds(`"${sign}" is printed`, () => this.printed.includes(sign), milliseconds);
+  async says(sign: string | RegExp, milliseconds?: number): Promise<void> {
+    const found = () => (typeof sign === "string" ? this.printed.includes(sign) : sign.test(this.printed));
+    await this.orEnds(`"${sign}" is printed`, found, milliseconds);
   }
 
   /** Waits until an interface has a carrier, which it has from its client alone. */

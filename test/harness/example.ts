@@ -25,6 +25,14 @@ export class Example extends Workspace {
     return found;
   }
 
+  /** Changes its program as a user would in an editor. */
+  edit(text: string, replacement: string): void {
+    const file = join(this.folder, "index.ts");
+    const program = readFileSync(file, "utf8");
+    if (!program.includes(text)) throw new Error(`the program of ${this.folder} has no ${text}`);
+    this.write(program.replace(text, replacement));
+  }
+
   /** What a command prints for people. */
   print(command: "preview", ...flags: string[]): Promise<string> {
     return run(process.execPath, join(repository, "dist", "cli", "main.js"), command, this.folder, ...flags);

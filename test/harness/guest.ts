@@ -1,58 +1,132 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Client } from "./client";
 import type { Lab } from "./lab";
 
-/** TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR, as Firecracker opens its interface (linux/if_tun.h). */
-const flags = 0x5002;
+/** Software emulation on a machine that does other things too; nothing is concluded from how long it takes. */
+const patienceMilliseconds = 600_000;
 
-/** A name in /run/netns as a namespace file. */
-const namespaceFile = (lab: Lab) => `/run/netns/${lab.name}`;
+/** The guest's first process: it loads the network card's driver, then does what is typed, line by line. */
+const init = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+echo 0 >/proc/sys/kernel/printk
+while read -r module; do insmod /modules/$module.ko || poweroff -f; done </modules/modules
+ip link set lo up
+stty -echo -onlcr
+echo "guest is ready"
+while read -r number line; do
+  echo "<$number"
+  sh -c "$line" </dev/null 2>&1
+  code=$?
+  echo
+  echo ">$number $code"
+done
+poweroff -f
+`;
 
-/**
- * Attaches to a TAP as a virtual machine's program would, as its owner and without privilege, and passes the frames to
- * `eth0` of a guest: a namespace with the addresses and the MAC address that the machine would have. Both ends keep
- * the header that comes before each frame (struct virtio_net_hdr).
- * It ends with the host's lab at the latest.
- * @throws with what the kernel said, where it is refused.
- */
-export async function startGuest(
-  host: Lab,
-  guest: Lab,
-  {
-    tap,
-    uid,
-    mac,
-    address,
-    gateway,
-  }: Record<"tap" | "mac" | "address" | "gateway", string> & { uid: number },
-): Promise<{ end(): Promise<void> }> {
-  const script = [
-    "import ctypes, fcntl, os, select, struct, sys",
-    "libc = ctypes.CDLL(None, use_errno=True)",
-    // A descriptor belongs to the namespace in which it was opened.
-    "outer = os.open('/dev/net/tun', os.O_RDWR)",
-    `where = os.open('${namespaceFile(guest)}', os.O_RDONLY)`,
-    "assert libc.setns(where, 0x40000000) == 0, os.strerror(ctypes.get_errno())",
-    "inner = os.open('/dev/net/tun', os.O_RDWR)",
-    `attach = lambda fd, name: fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22s', name, ${flags}, b''))`,
-    "attach(inner, b'eth0')",
-    `os.setgroups([]), os.setgid(65534), os.setuid(${uid})`,
-    "try:",
-    `  attach(outer, b'${tap}')`,
-    "except OSError as error:",
-    "  print('refused:', error.strerror, 'end', flush=True)",
-    "  sys.exit(1)",
-    "print('attached end', flush=True)",
-    "while True:",
-    "  for fd in select.select([inner, outer], [], [])[0]:",
-    "    try:",
-    "      os.write(outer if fd == inner else inner, os.read(fd, 70000))",
-    // A frame for an end that is not up yet is lost, as on a wire.
-    "    except OSError:",
-    "      pass",
-  ].join("\n");
-  const child = await host.start("end", "python3", "-c", script);
-  if (!child.printed.startsWith("attached")) throw new Error(child.printed);
-  await guest.ip("link", "set", "eth0", "address", mac, "up");
-  await guest.ip("addr", "add", address, "dev", "eth0");
-  await guest.ip("route", "add", "default", "via", gateway);
-  return { end: () => host.release(child) };
+/** What udhcpc has done with what it was given. */
+const dhcpScript = `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add "$ip/$mask" dev "$interface"
+[ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
+ip route add default via "$router"
+printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" >/etc/resolv.conf
+hostname "$hostname"
+`;
+
+/** A kernel and a file system for guests, readable by whoever runs them. */
+export class GuestImage {
+  readonly folder = mkdtempSync(join(tmpdir(), "tt-guest-"));
+  readonly kernel = join(this.folder, "vmlinuz");
+  readonly initramfs = join(this.folder, "initramfs");
+
+  constructor() {
+    chmodSync(this.folder, 0o755);
+    const script = resolve(__dirname, "..", "guest-kernel.sh");
+    const source = execFileSync("sh", [script], { encoding: "utf8" }).trim();
+    copyFileSync(join(source, "vmlinuz"), this.kernel);
+    const root = join(this.folder, "root");
+    for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp"])
+      mkdirSync(join(root, name), { recursive: true });
+    cpSync(source, join(root, "modules"), { recursive: true, filter: (path) => !path.endsWith("vmlinuz") });
+    copyFileSync(
+      execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(),
+      join(root, "bin/busybox"),
+    );
+    writeFileSync(join(root, "init"), init, { mode: 0o755 });
+    writeFileSync(join(root, "etc", "dhcp"), dhcpScript, { mode: 0o755 });
+    execFileSync("sh", ["-c", `find . | cpio --quiet -o -H newc | gzip -1 >'${this.initramfs}'`], {
+      cwd: root,
+    });
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** Arguments of qemu for a network card on a tap. */
+export function cardOn(tap: string, macAddress: string): string[] {
+  const backend = `tap,id=net0,ifname=${tap},script=no,downscript=no,vhost=off`;
+  return ["-netdev", backend, "-device", `virtio-net-pci,netdev=net0,mac=${macAddress}`];
+}
+
+/** A real Linux guest in qemu, emulated in software and run by somebody who is not root, with its card on a tap. */
+export class Guest {
+  private readonly client: Client;
+  private number = 0;
+
+  /** @param card arguments of qemu for its network card, as `cardOn` gives them. */
+  constructor(lab: Lab, image: GuestImage, card: readonly string[]) {
+    this.client = new Client(lab, [
+      ..."qemu-system-x86_64 -accel tcg -m 128 -nodefaults -no-user-config -no-reboot".split(" "),
+      ..."-display none -serial stdio".split(" "),
+      ...["-kernel", image.kernel, "-initrd", image.initramfs, "-append", "console=ttyS0 quiet panic=-1"],
+      ...card,
+    ]);
+  }
+
+  /** Waits until it does what it is told. */
+  async ready(): Promise<void> {
+    await this.client.says("guest is ready", patienceMilliseconds);
+  }
+
+  /** Who runs it, as the kernel has it. */
+  credentials(): ReturnType<Client["credentials"]> {
+    return this.client.credentials();
+  }
+
+  /** Runs a line of shell inside, one at a time. */
+  async attempt(line: string): Promise<{ code: number; output: string }> {
+    this.number += 1;
+    const { number } = this;
+    this.client.type(`${number} ${line}`);
+    const answer = new RegExp(`^<${number}\\r?\\n(.*?)\\r?\\n>${number} (\\d+)\\r?\\n`, "ms");
+    await this.client.says(answer, patienceMilliseconds);
+    const [, output = "", code] = answer.exec(this.client.printed) ?? [];
+    return { code: Number(code), output };
+  }
+
+  /** Runs a line that must succeed, and gives what it printed. */
+  async run(line: string): Promise<string> {
+    const { code, output } = await this.attempt(line);
+    if (code !== 0) throw new Error(`${line} ended with ${code} in the guest:\n${output}`);
+    return output;
+  }
+
+  /** Asks for an address, as any machine does, and configures itself with what it is given. */
+  async askForAddress(): Promise<void> {
+    await this.run("ip link set eth0 up && udhcpc -i eth0 -n -q -t 30 -T 2 -O mtu -s /etc/dhcp");
+  }
+
+  async powerOff(): Promise<number | string> {
+    this.client.type("0 poweroff -f");
+    return this.client.ended();
+  }
 }

@@ -54,7 +54,7 @@ export class Lab {
     return lab;
   }
 
-  /** A namespace that what is tested makes, under this name. */
+  /** The witness of a namespace that what is tested makes and takes away. */
   static named(name: string): Lab {
     return new Lab(name);
   }
@@ -111,8 +111,15 @@ export class Lab {
   /** Everything about links and addresses that only a write can change, as text to compare. */
   async snapshot(): Promise<string> {
     const shown = JSON.parse(await this.ip("-j", "-d", "addr")) as Record<string, unknown>[];
-    // Carrier, duplicate address detection and the timers of bridges go on by themselves.
-    const changing = new Set(["operstate", "valid_life_time", "preferred_life_time", "tentative", "qdisc"]);
+    // Carrier, a port's state after it, duplicate address detection and the timers of bridges go on by themselves.
+    const changing = new Set([
+      "operstate",
+      "state",
+      "valid_life_time",
+      "preferred_life_time",
+      "tentative",
+      "qdisc",
+    ]);
     const isTimer = (key: string) => key.endsWith("_timer");
     const carrier = new Set(["NO-CARRIER", "LOWER_UP"]);
     return JSON.stringify(
