@@ -1,4 +1,5 @@
 export type { DhcpArgs } from "./components/dhcp";
 export { Segment, type SegmentArgs, type SegmentHostArgs } from "./components/segment";
-export { type Vm, type VmArgs, VmBridge, type VmBridgeArgs } from "./components/vm-bridge";
+export { type Vm, VmBridge } from "./components/vm-bridge";
+export type { VmArgs, VmBridgeArgs } from "./components/vm-bridge-args";
 export * from "./resources";

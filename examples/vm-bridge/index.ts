@@ -12,13 +12,16 @@ const lab = new tuntap.VmBridge("lab", {
   namespace: place,
   // The user that may attach: qemu needs no other privilege for it.
   owner: config.get("user") ?? "nobody",
+  // Without an uplink they reach one another and the bridge.
+  outInterface: config.get("uplink"),
+  consumer: "qemu",
   dhcp: config.getBoolean("dhcp"),
   vms: { web: {}, db: { address: "10.20.0.10" } },
 });
 
 // What each machine is started with, and the address that is meant for it.
-export const machines = Object.entries(lab.vms).map(([name, { tap, macAddress, address, prefixLength }]) => ({
+export const machines = Object.entries(lab.vms).map(([name, { address, prefixLength }]) => ({
   name,
   address: `${address}/${prefixLength}`,
-  card: pulumi.interpolate`-netdev tap,id=net0,ifname=${tap},script=no,downscript=no -device virtio-net-pci,netdev=net0,mac=${macAddress}`,
+  card: lab.taps[name as "web" | "db"].qemuArguments.apply((words) => words?.join(" ")),
 }));

@@ -12,12 +12,15 @@ import { type DnsmasqCommands, dnsmasqCommands } from "../../sdk/components/dnsm
 import { clientOwner } from "../harness/client";
 import { cardOn, Guest, GuestImage } from "../harness/guest";
 import { Lab } from "../harness/lab";
+import { attempt, until } from "../harness/shell";
 import { messages, Workspace } from "../harness/workspace";
 
 /** Nothing here is measured; emulated machines beside other tests take what they take. */
 const patience = 1_200_000;
 
 let lab: Lab;
+/** Behind the translation of addresses: it knows no way to the VMs. */
+let outside: Lab;
 let workspace: Workspace;
 let image: GuestImage;
 let folder: string;
@@ -35,7 +38,13 @@ function declare({
     subnet: "10.20.0.0/24",
     namespace: lab.name,
     owner: clientOwner,
-    vms: Object.fromEntries(names.map((name) => [name, {}])),
+    outInterface: "up0",
+    vms: Object.fromEntries(
+      names.map((name) => [
+        name,
+        name === "web" ? { forwards: [{ protocol: "tcp", port: 8080, toPort: 80 }] } : {},
+      ]),
+    ),
     ...more,
   };
   workspace.write(`import * as tuntap from "pulumi-tuntap";
@@ -73,6 +82,17 @@ function guest(index: number): Guest {
 
 beforeAll(async () => {
   lab = await Lab.open();
+  outside = await Lab.open();
+  await lab.ip("link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", outside.name);
+  await lab.ip("addr", "add", "198.51.100.1/24", "dev", "up0");
+  await lab.ip("link", "set", "up0", "up");
+  await outside.ip("addr", "add", "198.51.100.2/24", "dev", "out0");
+  await outside.ip("link", "set", "out0", "up");
+  // Tells everybody who calls the address from which they call.
+  await outside.start(
+    "ready",
+    ...["sh", "-c", "echo ready; exec socat TCP-LISTEN:7000,fork,reuseaddr SYSTEM:'echo $SOCAT_PEERADDR'"],
+  );
   workspace = new Workspace();
   image = new GuestImage();
   folder = mkdtempSync(join(tmpdir(), "tt-guests-"));
@@ -86,6 +106,7 @@ afterAll(async () => {
   run(server().delete);
   workspace.close();
   image.close();
+  await outside.close();
   await lab.close();
   rmSync(folder, { recursive: true });
 });
@@ -114,6 +135,32 @@ test("two guests boot as nobody and get the addresses that the program says, by 
 test("they reach one another by name", { timeout: patience }, async () => {
   expect(await guest(0).run("ping -c 3 db")).toContain(`PING db (${vms.db?.address})`);
   expect(await guest(1).run("ping -c 3 web.lab.internal")).toMatch(/ 0% packet loss/);
+});
+
+test("they reach a server outside under the host's address, and are reached by a port", {
+  timeout: patience,
+}, async () => {
+  expect(await guest(0).run("nc 198.51.100.2 7000")).toBe("198.51.100.1\n");
+  expect(
+    (await attempt("ip", "netns", "exec", outside.name, "ping", "-c1", "-W1", "10.20.0.1")).code,
+  ).not.toBe(0);
+  await guest(0).run("nc -l -p 80 -e echo it is web >/dev/null 2>&1 &");
+  const answer = async () =>
+    (await attempt("ip", "netns", "exec", outside.name, "socat", "-T5", "-", "TCP:198.51.100.1:8080")).output;
+  expect(await until("web answers", answer, 60_000)).toContain("it is web");
+});
+
+test("what a table like Docker's drops is warned of, by its name", { timeout: patience }, async () => {
+  expect(messages(await workspace.succeed("preview"))).not.toMatch(/dockerlike/);
+  await lab.exec("nft", "add table ip dockerlike");
+  await lab.exec(
+    "nft",
+    "add chain ip dockerlike FORWARD { type filter hook forward priority 0; policy drop; }",
+  );
+  expect((await guest(0).attempt("timeout 5 nc 198.51.100.2 7000")).output).not.toContain("198.51.100.1");
+  expect(messages(await workspace.succeed("preview"))).toMatch(/warning: .*dockerlike.*FORWARD/s);
+  await lab.exec("nft", "delete table ip dockerlike");
+  expect(await guest(0).run("nc 198.51.100.2 7000")).toBe("198.51.100.1\n");
 });
 
 test("down is refused while they run, with the process and its user", { timeout: patience }, async () => {
@@ -151,11 +198,13 @@ test("isolated, they reach the bridge and not one another", { timeout: patience 
   await workspace.succeed("up");
   expect((await guest(0).attempt("ping -c 2 -W 2 db")).output).toMatch(/ 100% packet loss/);
   expect(await guest(0).run("ping -c 2 10.20.0.1")).toMatch(/ 0% packet loss/);
+  expect(await guest(0).run("nc 198.51.100.2 7000")).toBe("198.51.100.1\n");
 });
 
 test("when they are off, down takes everything away", { timeout: patience }, async () => {
   for (const each of guests) expect(await each.powerOff()).toBe(0);
   run(server().delete);
   await workspace.succeed("down");
-  expect(await lab.links()).toEqual([]);
+  expect((await lab.links()).map(({ ifname }) => ifname)).toEqual(["up0"]);
+  expect(await lab.exec("nft", "list", "tables")).toBe("");
 });

@@ -153,7 +153,52 @@ test("a tap that a program holds stops down, before anything that its network ne
   await client.stop();
 });
 
+test("with an interface to the outside there is forwarding and one table, with the VMs' ports", async () => {
+  await lab
+    .ip("link", "add", "up0", "type", "dummy")
+    .catch(() => lab.ip("link", "add", "up0", "type", "bridge"));
+  await lab.ip("link", "set", "up0", "up");
+  const empty = await lab.snapshot();
+  const web = { forwards: [{ protocol: "tcp", port: 8080, toPort: 80 }] };
+  declare({ outInterface: "up0", vms: { web, db: {} }, allowForwarding: true });
+  const first = await workspace.succeed("up");
+  expect(first.changes).toMatchObject({ create: 6 });
+  const table = async () => await lab.exec("nft", "list", "table", "inet", "lab-nat");
+  const { address } = (first.outputs.vms as Vms).web as Vms[string];
+  expect(await table()).toMatch(/10\.20\.0\.0\/24.*masquerade/);
+  expect(await table()).toMatch(new RegExp(`8080.*${address.replaceAll(".", "\\.")}.*80`));
+  expect(await lab.exec("sysctl", "-n", "net.ipv4.ip_forward")).toBe("1\n");
+  await workspace.succeed("up", "--expect-no-changes");
+
+  declare({ outInterface: "up0", vms: { web: {}, db: {} }, allowForwarding: true });
+  expect((await workspace.succeed("up")).changes).toMatchObject({ update: 1, create: 0, replace: 0 });
+  expect(await table()).not.toContain("8080");
+  declare({ outInterface: "up0", forwarding: false });
+  expect((await workspace.succeed("up")).changes).toMatchObject({ delete: 1 });
+  expect(await lab.exec("sysctl", "-n", "net.ipv4.ip_forward")).toBe("0\n");
+  await workspace.succeed("down");
+  expect(await lab.exec("nft", "list", "tables")).toBe("");
+  expect(await lab.snapshot()).toBe(empty);
+});
+
+test("taps tell what a machine is started with: the tap's name and the VM's own MAC address", async () => {
+  declare({
+    consumer: "qemu",
+    vms: { web: { macAddress: "52:54:00:00:00:07" } },
+    more: `export const card = lab.taps.web?.qemuArguments;`,
+  });
+  const { outputs } = await workspace.succeed("up");
+  expect(outputs.card).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining("ifname=lab-web"),
+      expect.stringContaining("mac=52:54:00:00:00:07"),
+    ]),
+  );
+  await workspace.succeed("down");
+});
+
 test.each<[string, Settings, RegExp]>([
+  ["forwards", { vms: { web: { forwards: [] } } }, /vms\.web\.forwards need an outInterface/],
   [
     "subnet",
     { subnet: "10.20.0.1/24" },
