@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 const place = () => ["--config", `prefix=${lab.name}`];
-const inside = (end: number | "wire") => lab.beside(`${lab.name}-${end}`);
+const inside = (end: number | "wire") => Lab.named(`${lab.name}-${end}`);
 
 /** The README's ping, from and to these hosts. */
 async function pings(from: number, to: number): Promise<void> {
