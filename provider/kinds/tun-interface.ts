@@ -16,8 +16,8 @@ import {
   presentAddresses,
 } from "./parts/addresses";
 import {
-  bridgeIndex,
   bridgeInput,
+  bridgeNamed,
   bridgeProblems,
   bridgeProperty,
   bridgeRules,
@@ -120,7 +120,8 @@ async function sight(target: Target, host: Host): Promise<Sighting<ObservedTun>>
 async function create(target: Target, desired: Desired, host: Host): Promise<Inputs> {
   const { namespace, name, lease } = target;
   // Before anything is made.
-  if (desired.bridge !== undefined) bridgeIndex(await host.links.table(namespace), desired.bridge);
+  const bridge =
+    desired.bridge === undefined ? undefined : bridgeNamed(await host.links.table(namespace), desired.bridge);
   const id = (value: number | undefined) => (value === none ? undefined : value);
   const result = await host.tuns.create(namespace, {
     name,
@@ -135,14 +136,14 @@ async function create(target: Target, desired: Desired, host: Host): Promise<Inp
   if (result.errno !== 0) throw await creationError(result, target, host);
   const { ifindex } = result;
   if (ifindex !== undefined) await writeLongName(target, ifindex, host);
-  return { ifindex };
+  return { ifindex, bridge };
 }
 
 /** A new device is down, without addresses, with the driver's defaults (drivers/net/tun.c). */
 function asMade({ name, namespace, lease, made }: Target, desired: Desired): ObservedTun | undefined {
-  const ifindex = made?.ifindex as number | undefined;
-  // A bridge is known by its ifindex, so that takes a look; and a keeper attaches to what it has seen.
-  if (ifindex === undefined || desired.bridge !== undefined || desired.persistence === "process")
+  const { ifindex, bridge } = (made ?? {}) as { ifindex?: number; bridge?: Link };
+  // What there is of VLANs takes a look of its own; and a keeper attaches to what it has seen.
+  if (ifindex === undefined || desired.port?.vlans !== undefined || desired.persistence === "process")
     return undefined;
   const mode = desired.mode ?? "tap";
   const tap = mode === "tap";
@@ -181,7 +182,7 @@ function asMade({ name, namespace, lease, made }: Target, desired: Desired): Obs
     ifindex,
     hasBroadcast: tap,
     addresses: [],
-    neighbours: new LinkTable([link]),
+    neighbours: new LinkTable(bridge === undefined ? [link] : [link, bridge]),
     bootId: "",
     namespaceInode: 0,
     persistence: "runtime",

@@ -61,12 +61,17 @@ export function presentBridge(
 }
 
 /** Errors: BRIDGE_MISSING, NOT_A_BRIDGE. */
-export function bridgeIndex(links: LinkTable, name: string): number {
+export function bridgeNamed(links: LinkTable, name: string): Link {
   const bridge = links.named(name);
-  if (bridge?.kind === "bridge") return bridge.ifindex;
+  if (bridge?.kind === "bridge") return bridge;
   throw bridge
     ? new TuntapError("NOT_A_BRIDGE", { message: notABridge(name, bridge), property: "bridge" })
     : new TuntapError("BRIDGE_MISSING", { message: `there is no bridge ${name}`, property: "bridge" });
+}
+
+/** Errors: BRIDGE_MISSING, NOT_A_BRIDGE. */
+export function bridgeIndex(links: LinkTable, name: string): number {
+  return bridgeNamed(links, name).ifindex;
 }
 
 function notABridge(name: string, other: Link): string {
