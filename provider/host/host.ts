@@ -12,6 +12,7 @@ import { Routes } from "./routes";
 import { Scenes } from "./scenes";
 import { Sysctls } from "./sysctls";
 import { Tuns } from "./tuns";
+import { Turns } from "./turns";
 import { Vlans } from "./vlans";
 
 /** All descriptors of all processes are read: several milliseconds, for one interface as for all. */
@@ -109,15 +110,20 @@ export function eachProcess<Process extends { pid: number }>(found: readonly Pro
 
 /** The kernel, with each call that may change something wrapped. */
 function noting(kernel: Kernel, note: <T>(write: () => Promise<T>) => Promise<T>): Kernel {
+  const turns = new Turns();
   const write =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
     (...args: Args): Promise<Result> =>
-      note(() => call.apply(kernel, args));
+      note(() => turns.write(() => call.apply(kernel, args)));
   // Some take addresses away, or give them.
   const writeSysctl = write(kernel.sysctl);
   const changeModule = write(kernel.module);
   return {
-    dump: (...args) => kernel.dump(...args),
+    // One that was disturbed while many are made would be disturbed again.
+    dump: async (...args) => {
+      const dump = await kernel.dump(...args);
+      return dump.interrupted ? turns.quietly(() => kernel.dump(...args)) : dump;
+    },
     listNamespaces: () => kernel.listNamespaces(),
     namespaceProcesses: (...args) => kernel.namespaceProcesses(...args),
     holders: (...args) => kernel.holders(...args),

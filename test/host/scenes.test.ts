@@ -3,6 +3,7 @@ import { Host } from "../../provider/host/host";
 import { setLink } from "../../provider/host/links";
 import { openKernel } from "../../provider/kernel/open";
 import { Lab } from "../harness/lab";
+import { ScriptedKernel } from "../harness/scripted-kernel";
 import { sleep } from "../harness/shell";
 
 const links = 100;
@@ -80,4 +81,52 @@ test("who writes sees what is there after the question, together with others who
   }
   await Promise.all(asked);
   expect(count.dumps).toBeLessThan(20);
+});
+
+test("a look that our own writes disturb lets those that are under way end, and the next ones wait", async () => {
+  const kernel = new ScriptedKernel();
+  let [writing, writes] = [0, 0];
+  kernel.answer = async (messages) => {
+    writing++;
+    writes++;
+    await sleep(3);
+    writing--;
+    return messages.map(() => ({ errno: 0 }));
+  };
+  kernel.answerDump = async () => {
+    const before = writes;
+    const disturbed = writing > 0;
+    await sleep(10);
+    return { bytes: Buffer.alloc(0), interrupted: disturbed || writes !== before };
+  };
+  const host = new Host(kernel);
+  let [ended, failed] = [false, false];
+  const writeOn = async (namespace: string) => {
+    while (!ended) await host.batch.send(namespace, [setLink(1, { mtu: 1500 })]);
+  };
+  const writers = ["one", "other"].map(writeOn);
+  await sleep(5);
+  const looks = ["one", "other", undefined].map((namespace) => host.links.table(namespace));
+  for (const look of await Promise.allSettled(looks)) failed ||= look.status === "rejected";
+  const during = writes;
+  await sleep(20);
+  ended = true;
+  await Promise.all(writers);
+  expect(failed).toBe(false);
+  // Each once as it came, once in quiet; and whoever waited goes on.
+  expect(kernel.dumps).toBe(6);
+  expect(writes).toBeGreaterThan(during);
+});
+
+test("a write that fails holds nobody up", async () => {
+  const kernel = new ScriptedKernel();
+  kernel.answer = () => {
+    throw new Error("no answer");
+  };
+  kernel.answerDump = (attempt) => ({ bytes: Buffer.alloc(0), interrupted: attempt === 1 });
+  const host = new Host(kernel);
+  const write = () => host.batch.send(undefined, [setLink(1, { mtu: 1500 })]);
+  await expect(write()).rejects.toThrow("no answer");
+  expect((await host.links.table(undefined)).all).toEqual([]);
+  await expect(write()).rejects.toThrow("no answer");
 });
