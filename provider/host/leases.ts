@@ -92,6 +92,11 @@ export function interimName(lease: string): string {
   return `tt-${hash([lease], 12)}`;
 }
 
+/** Whether a link is, by its name, one of these: on its way to its name, or left so by an interrupted run. */
+export function isInterimName(name: string): boolean {
+  return /^tt-[0-9a-f]{12}$/.test(name);
+}
+
 interface Urn {
   stack: string;
   project: string;

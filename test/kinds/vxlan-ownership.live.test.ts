@@ -133,6 +133,12 @@ describe("what the kernel refuses", () => {
     await program.declare(kind, "dev0", { ...settings(), destinationPort: 4790 });
   });
 
+  test("but not what an interrupted run left under a name on the way", async () => {
+    await lab.ip("link", "add", "tt-0123456789ab", "type", "vxlan", "id", "42", "dstport", "4789");
+    const { notices } = await program.check(kind, "dev0", settings());
+    expect(notices.map(({ message }) => message).join()).not.toMatch(/vni/);
+  });
+
   test("one of this very stack, with what to do", async () => {
     await program.declare(kind, "dev0", settings());
     await expect(program.declare(kind, "dev1", settings())).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 import { canonicalAddress } from "../../host/addresses";
 import { mayHaveSeveral } from "../../host/forwarding";
 import type { Host } from "../../host/host";
+import { isInterimName } from "../../host/leases";
 import { describeLink } from "../../host/links";
 import type { Inputs, Problem } from "../kind";
 import { linksToCheck } from "./link";
@@ -167,8 +168,9 @@ export async function underlayProblems(
   const other = known
     ? links.all.find(({ vxlan }) => vxlan?.id === vni && vxlan?.port === destinationPort)
     : undefined;
-  // One with a lease may be this very resource's, or give the number up in this run.
-  if (other && other.name !== name && other.leases.length === 0) {
+  // One with a lease may be this very resource's, or give the number up in this run; so may one that is half made.
+  const isStranger = other && other.leases.length === 0 && !isInterimName(other.name);
+  if (isStranger && other.name !== name) {
     const message = `vni ${vni} at destinationPort ${destinationPort} is that of ${describeLink(other)} already: this will be refused; choose another \`vni\` or port`;
     problems.push({ property: "vni", code: "VNI_TAKEN", message, warning: true });
   }
