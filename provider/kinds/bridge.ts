@@ -218,7 +218,7 @@ export const port = tap.name;`,
       macAddress,
       mtu,
       up,
-      ...presentBridgeSettings(observed, desired),
+      ...presentBridgeSettings(observed, desired, recorded),
       ifindex: observed.ifindex,
       [pinnedMac]: declared.macAddress === undefined ? (pinned(recorded) ?? macAddress) : undefined,
     };

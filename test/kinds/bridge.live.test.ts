@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Program } from "../harness/program";
-import { attempt } from "../harness/shell";
+import { attempt, until } from "../harness/shell";
 import { describeRows } from "./rows";
 import { lab, program, useTunLab } from "./tun-lab";
 
@@ -259,6 +259,18 @@ describe("the ends of the kernel's ranges", () => {
     expect(outputs).toMatchObject(limits);
     expect((await program.declare(kind, "dev0", { ...place(), ...limits })).operation).toBe("same");
   });
+});
+
+test("the ageing time that STP shows for a while, after a port went up, is no drift", async () => {
+  const inputs = { namespace: lab.name, stp: true, forwardDelay: 2, ageingTime: 300 };
+  await program.declare(kind, "dev0", inputs);
+  await lab.ip("link", "add", "port0", "type", "veth", "peer", "name", "port1");
+  for (const name of ["port0", "port1"]) await lab.ip("link", "set", name, "up");
+  await lab.ip("link", "set", "port0", "master", "dev0");
+  await until("a topology change", async () => (await lab.bridge("dev0")).topology_change === 1);
+  expect(await lab.bridge("dev0")).toMatchObject({ ageing_time: 400 });
+  expect((await program.newRun().declare(kind, "dev0", inputs)).operation).toBe("same");
+  expect((await program.refresh("dev0"))?.outputs).toMatchObject({ ageingTime: 300 });
 });
 
 describe("the MAC address", () => {

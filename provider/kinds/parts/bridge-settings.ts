@@ -202,6 +202,22 @@ function withoutIt(name: Name): string {
   return `Take \`${name}\` out, or use a kernel that was built with it (${option}).`;
 }
 
+/**
+ * While STP tells of a topology change, up to a minute after a port went up, the kernel shows twice `forwardDelay`
+ * instead, and then again what was set (__br_set_topology_change, net/bridge/br_stp.c).
+ */
+function ageingTime(
+  { link }: ObservedLink,
+  desired: DesiredBridgeSettings,
+  recorded: Inputs | undefined,
+): number | undefined {
+  const { ageingTime: shown, forwardDelay = 0, topologyChange } = link.bridge ?? {};
+  if (shown === undefined) return undefined;
+  const isPassing = topologyChange === 1 && shown === 2 * forwardDelay;
+  const set = (desired.ageingTime ?? recorded?.ageingTime) as number | undefined;
+  return isPassing && set !== undefined ? set : shown / 100;
+}
+
 /** In the order in which they are written. */
 export const bridgeSettings = [
   row("priority", "priority", number),
@@ -213,7 +229,7 @@ export const bridgeSettings = [
   }),
   row("helloTime", "helloTime", seconds),
   row("maxAge", "maxAge", seconds),
-  row("ageingTime", "ageingTime", seconds),
+  row("ageingTime", "ageingTime", seconds, { is: ageingTime }),
   // Delays that the protocol does not allow are written after it is off, and gone before it is on.
   row("stp", "stpState", onOff, { first: (want) => want === false }),
   row("vlanDefaultPvid", "vlanDefaultPvid", number, {
@@ -239,8 +255,9 @@ export const bridgeSettings = [
 export function presentBridgeSettings(
   observed: ObservedLink,
   desired: DesiredBridgeSettings,
+  recorded: Inputs | undefined,
 ): Record<string, unknown> {
   return Object.fromEntries(
-    bridgeSettings.map((property) => [property.name, property.is(observed, desired, undefined)]),
+    bridgeSettings.map((property) => [property.name, property.is(observed, desired, recorded)]),
   );
 }
