@@ -1,10 +1,11 @@
-import { attempt } from "../shell";
+import { attempt, until } from "../shell";
 import type { ExpectedLink, Place } from "./topology";
 import type { Witness } from "./witness";
 
 interface Whereabouts {
   name: string;
   place: Place;
+  peer?: string;
   /** It went, by whatever hand. */
   gone?: boolean;
   /** It is where, or as, only its lease tells that it is ours. */
@@ -24,7 +25,7 @@ export class Hand {
     readonly witness: Witness,
     links: readonly ExpectedLink[],
   ) {
-    for (const { name, place } of links) this.links.set(name, { name, place });
+    for (const { name, place, peer } of links) this.links.set(name, { name, place, peer });
   }
 
   /** Where a declared link is now; undefined where it is no more. */
@@ -91,16 +92,23 @@ export class Hand {
     const { name } = this.witness.lab(place);
     const { code } = await attempt("ip", "netns", "del", name);
     this.did.push(`ip netns del @${place}`);
+    // The kernel takes its time to delete what was in it, and the other ends of pairs.
+    const inside = [...this.links.values()].filter((at) => at.place === place && !at.gone);
+    const peers = inside.flatMap(({ peer }) => this.at(peer ?? "") ?? []).filter((at) => at.place !== place);
+    await until("the other ends go", async () =>
+      (await Promise.all(peers.map((at) => this.sees(at)))).every((is) => !is),
+    );
     await this.look();
     return code === 0;
   }
 
-  /** Some links go with others. The kernel may take a moment for it. */
+  private async sees({ name, place }: Whereabouts): Promise<boolean> {
+    return (await this.witness.links(place)).some(({ ifname }) => ifname === name);
+  }
+
+  /** Some links go with others. */
   private async look(): Promise<void> {
-    for (const at of this.links.values()) {
-      const there = await this.witness.links(at.place);
-      if (!there.some(({ ifname }) => ifname === at.name)) at.gone = true;
-    }
+    for (const at of this.links.values()) if (!at.gone && !(await this.sees(at))) at.gone = true;
   }
 
   onEnd(undo: () => Promise<unknown>): void {

@@ -224,3 +224,75 @@ export const sysctl = model({
     },
   ],
 });
+
+const table = (words: string, { place, inputs }: Resource) =>
+  [place, "nft", `${words} inet ${inputs.name}`] as const;
+
+export const nat = model({
+  kind: "Nat",
+  choices: fc.record({
+    place: anyPlace,
+    source: fc.boolean(),
+    out: maybe(wish),
+    forwards: fc.integer({ min: 0, max: 2 }),
+    allowForwarding: fc.boolean(),
+  }),
+  build({ place: wished, source, out, forwards, allowForwarding }, number, before) {
+    const over = pick(before, out, ({ kind }) => ["TunInterface", "Bridge"].includes(kind));
+    const place = over?.place ?? placed(wished, before);
+    const all = [80, 443]
+      .slice(0, forwards)
+      .map((port) => ({ protocol: "tcp", port, to: `10.99.0.${port % 7}` }));
+    const inputs = {
+      name: `nat${number}`,
+      ...((source || forwards === 0) && { source: [`10.${number}.0.0/24`] }),
+      ...(over && { outInterface: over.name }),
+      ...(forwards > 0 && { forwards: all }),
+      allowForwarding,
+      namespace: `@${place}`,
+    };
+    return { kind: "Nat", name: `nat${number}`, place, inputs };
+  },
+  async faults({ name, place, inputs }, witness) {
+    const shown = (await witness.lab(place).exec("nft", "list", "ruleset")).split(/^(?=table)/m);
+    const ours = shown.find((each) => each.startsWith(`table inet ${inputs.name} `));
+    if (!ours) return [`${name}: there is no such table`];
+    const [network] = (inputs.source as string[] | undefined) ?? [];
+    const needed = [
+      ...(network === undefined ? [] : [`ip saddr ${network}`, "masquerade"]),
+      ...((inputs.forwards as { to: string }[] | undefined) ?? []).map(({ to }) => `dnat ip to ${to}`),
+      ...(inputs.outInterface === undefined ? [] : [`"${inputs.outInterface}"`]),
+    ];
+    return [
+      ...needed.filter((text) => !ours.includes(text)).map((text) => `${name}: ${text} is missing:\n${ours}`),
+      ...(ours.includes("198.18.") ? [`${name}: a rule of others is in it:\n${ours}`] : []),
+    ];
+  },
+  mutations: [
+    {
+      name: "deleted",
+      by: async (hand, resource) =>
+        hand.witness.exists(resource.place) && hand.run(...table("delete table", resource)),
+    },
+    {
+      name: "flushed",
+      by: async (hand, resource) =>
+        hand.witness.exists(resource.place) && hand.run(...table("flush table", resource)),
+    },
+    {
+      name: "a rule added",
+      by: async (hand, resource, value) => {
+        if (!hand.witness.exists(resource.place)) return false;
+        const [place, program, words] = table("add chain", resource);
+        return (
+          (await hand.run(place, program, `${words} byhand`)) &&
+          hand.run(
+            place,
+            program,
+            `${words.replace("chain", "rule")} byhand ip saddr 198.18.0.${value % 200} drop`,
+          )
+        );
+      },
+    },
+  ],
+});

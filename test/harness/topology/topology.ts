@@ -29,6 +29,8 @@ export interface ExpectedLink {
   up: boolean;
   /** undefined: not managed. */
   addresses: string[] | undefined;
+  /** The link with which it goes. */
+  peer?: string;
 }
 
 export interface Mutation {

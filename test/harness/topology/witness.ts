@@ -63,12 +63,13 @@ export class Witness {
     const here = await Promise.all(
       (["here", "there"] as const).map(async (place) => {
         const lab = this.labs[place];
-        const [links, routes, values] = await Promise.all([
+        const [links, routes, tables, values] = await Promise.all([
           lab.snapshot(),
           this.routes(place),
+          lab.exec("nft", "list", "ruleset"),
           lab.exec("sysctl", "-e", ...sysctls),
         ]);
-        return `${links}\n${JSON.stringify(routes, undefined, 1)}\n${values}`;
+        return `${links}\n${JSON.stringify(routes, undefined, 1)}\n${tables}\n${values}`;
       }),
     );
     const names = readdirSync("/run/netns").filter((name) => name.startsWith(this.labs.here.name));
