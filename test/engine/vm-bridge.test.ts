@@ -2,12 +2,14 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Client, clientOwner } from "../harness/client";
 import { lab, useLabAndWorkspace, workspace } from "../harness/setup";
 import { messages } from "../harness/workspace";
 
 useLabAndWorkspace();
+// Each test is several runs of the engine, which take what they take beside others.
+vi.setConfig({ testTimeout: 600_000 });
 
 interface Settings {
   vms?: Record<string, unknown>;
