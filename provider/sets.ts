@@ -272,8 +272,9 @@ export class Sets {
     members: ReadonlyMap<number, ReadResult>,
   ): ReadResult {
     const outputsOf = new Map([...members].map(([number, { outputs }]) => [number, outputs]));
+    const given = Object.entries(declared).filter(([, value]) => value !== undefined);
     const outputs: Outputs = {
-      ...declared,
+      ...Object.fromEntries(given),
       ...kind.present(declared, outputsOf, identity.secrets ?? []),
       ...rememberMembers(outputsOf),
       __tuntap: identity,

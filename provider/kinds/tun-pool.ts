@@ -71,23 +71,24 @@ function rules(values: Inputs): Problem[] {
   );
 }
 
-/** What there is of each in the output `members`, and the input that it tells. */
-const memberOutputs = [
+/** What there is of each in the output `members`, the input that it tells, and the one without which all have it alike. */
+const memberOutputs: readonly [output: string, tells: string, only?: string][] = [
   ["name", "namePattern"],
-  ["namespace", "namespacePattern"],
+  ["namespace", "namespacePattern", "namespacePattern"],
   ["address", "addressPlan"],
   ["peerAddress", "addressPlan"],
   ["macAddress", "macPlan"],
   ["guestMacAddress", "macPlan"],
-  ["bridge", "bridges"],
+  ["bridge", "bridges", "bridges"],
   // They tell the name and the guest's MAC address.
   ["qemuArguments", "macPlan"],
   ["libvirtXml", "macPlan"],
   ["firecracker", "macPlan"],
   ["cloudHypervisor", "macPlan"],
-] as const;
+];
 
-type Member = { [N in (typeof memberOutputs)[number][0]]?: unknown };
+/** One of the output `members`. */
+type Member = Inputs;
 
 /** What the consumer of each is told, as of a single interface. */
 const tellings: Readonly<Record<string, FieldSchema>> = Object.fromEntries(
@@ -114,7 +115,10 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
         type: "object",
         properties: {
           name: { type: "string", required: true, description: "Interface name." },
-          namespace: { type: "string", description: "Network namespace it is in, if not the host's." },
+          namespace: {
+            type: "string",
+            description: "Network namespace it is in, with `namespacePattern`; else that is the pool's.",
+          },
           address: {
             type: "string",
             description:
@@ -130,7 +134,10 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
             type: "string",
             description: "MAC address of the guest, with `consumer`.",
           },
-          bridge: { type: "string", description: "The bridge it is a port of." },
+          bridge: {
+            type: "string",
+            description: "The bridge it is a port of, with `bridges`; else that is the pool's.",
+          },
           ...tellings,
         },
       },
@@ -174,15 +181,15 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
   },
   warnings: (values) => tunInterface.warnings?.(values) ?? [],
   present(values, members, secrets) {
+    // What is the pool's own is not said again of each: the engine passes all of it on several times in every run.
+    const told = memberOutputs.filter(
+      ([, from, only]) => !secrets.includes(from) && (only === undefined || values[only] !== undefined),
+    );
     const shown = [...members].map(([number, outputs]): Member => {
-      const entries = { ...outputs, peerAddress: plannedFor(values, number).peer };
+      const entries: Inputs = { ...outputs, peerAddress: plannedFor(values, number).peer };
+      const there = told.map(([name]) => [name, entries[name]] as const);
       // Left out, not undefined: the engine takes plain values only.
-      const told = memberOutputs.filter(
-        ([name, from]) => !secrets.includes(from) && entries[name as keyof typeof entries] !== undefined,
-      );
-      return Object.fromEntries(
-        told.map(([name]) => [name, entries[name as keyof typeof entries]]),
-      ) as Member;
+      return Object.fromEntries(there.filter(([, value]) => value !== undefined)) as Member;
     });
     return { members: shown };
   },
@@ -190,7 +197,7 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
     ((members as Member[] | undefined) ?? []).map(
       ({ name: called, namespace, address: own, macAddress: mac, bridge }): Inputs => ({
         name: called,
-        namespace,
+        ...(namespace !== undefined && { namespace }),
         ...(own !== undefined && { address: own }),
         ...(mac !== undefined && { macAddress: mac }),
         ...(bridge !== undefined && { bridge }),

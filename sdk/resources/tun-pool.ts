@@ -252,7 +252,7 @@ export interface TunPoolMember {
   /** Interface name. */
   name: string;
 
-  /** Network namespace it is in, if not the host's. */
+  /** Network namespace it is in, with `namespacePattern`; else that is the pool's. */
   namespace?: string;
 
   /** IPv4 address of the interface with its prefix length, where `addressPlan` gives one. */
@@ -270,7 +270,7 @@ export interface TunPoolMember {
   /** MAC address of the guest, with `consumer`. */
   guestMacAddress?: string;
 
-  /** The bridge it is a port of. */
+  /** The bridge it is a port of, with `bridges`; else that is the pool's. */
   bridge?: string;
 
   /**
