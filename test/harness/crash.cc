@@ -158,14 +158,11 @@ std::string name_of(const nlmsghdr* message) {
       return "message" + std::to_string(message->nlmsg_type);
   }
   const bool add = message->nlmsg_type == RTM_NEWLINK;
-  if (add && message->nlmsg_flags & NLM_F_CREATE) return "makelink";
   const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
   auto* attribute = IFLA_RTA(const_cast<ifinfomsg*>(link));
   for (int left = IFLA_PAYLOAD(message); RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
     if (attribute->rta_type == IFLA_GROUP) return add ? "group" : "dellink-group";
     if (attribute->rta_type == IFLA_MTU) return "mtu";
-    if (attribute->rta_type == IFLA_MASTER) return "master";
-    if (attribute->rta_type == IFLA_IFNAME) return "rename";
   }
   if (!add) return "dellink";
   return link->ifi_change & IFF_UP ? "up" : "newlink";
