@@ -112,7 +112,7 @@ export class Planner {
     for (const name in kind.inputs) {
       if (compared.has(name) || unknown.has(name)) continue;
       // What was never declared may still be an output.
-      const before = recorded.__declared?.includes(name) ? recorded[name] : undefined;
+      const before = wasDeclared(recorded, name) ? recorded[name] : undefined;
       if (equal(inputs[name], before)) continue;
       result.changes = true;
       if (kind.inputs[name]?.change === "replace") result.replaces.push(name);
@@ -124,7 +124,7 @@ export class Planner {
     );
     for (const path of perhaps.flatMap((each) => rowPaths(kind, each, recorded))) {
       if (valueAt(inputs, path) !== undefined || unknown.has(inputOf(path))) continue;
-      const property = kind.properties.find((row) => row.inputs.includes(path));
+      const property = kind.properties.find((row) => row.inputs.some((input) => within(path, input)));
       // Said in other words: a netmask that moved into the address.
       if (property?.inputs.some((input) => valueAt(inputs, input) !== undefined)) continue;
       result.changes = true;
@@ -175,6 +175,11 @@ export class Planner {
       }
     }
   }
+}
+
+/** Whether a path is that of a row's input, or leads into one that the row compares as a whole. */
+function within(path: string, input: string): boolean {
+  return path === input || path.startsWith(`${input}.`);
 }
 
 /** The schema of what is at a path of inputs. */

@@ -145,7 +145,8 @@ export function declaredPaths(kind: Declaration, declared: Inputs): string[] {
   return Object.entries(kind.inputs).flatMap(([name, { items }]) => {
     const value = declared[name];
     if (value === undefined) return [];
-    if (!items?.properties) return [name];
+    // Of an empty list there is nothing in it to name.
+    if (!items?.properties || (value as Inputs[]).length === 0) return [name];
     return (value as Inputs[]).flatMap((element, position) =>
       Object.keys(element)
         .filter((key) => element[key] !== undefined)
@@ -156,7 +157,9 @@ export function declaredPaths(kind: Declaration, declared: Inputs): string[] {
 
 /** Whether a value was declared when the outputs were recorded. */
 export function wasDeclared(recorded: Outputs, path: string): boolean {
-  return (recorded.__declared ?? []).some((name) => path === name || path.startsWith(`${name}.`));
+  return (recorded.__declared ?? []).some(
+    (name) => path === name || path.startsWith(`${name}.`) || name.startsWith(`${path}.`),
+  );
 }
 
 /** Secrets of the program and of the record: an input that left the program is no longer marked by it. */

@@ -312,6 +312,6 @@ export const outside = cable.ends.apply(([end]) => end.name);`,
   },
   remember: ({ ends }) => ({
     __bootId: (ends[0] ?? ends[1])?.bootId,
-    __ends: ends.map((each) => ({ __namespaceInode: each?.namespaceInode })),
+    __ends: ends.map((each) => (each ? { __namespaceInode: each.namespaceInode } : {})),
   }),
 };

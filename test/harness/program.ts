@@ -49,7 +49,7 @@ export class Program {
   identity(kindName: string, logicalName: string): Identity {
     return {
       urn: `urn:pulumi:${this.stack}::${this.project}::pulumi-nodejs:dynamic/tuntap:${kindName}::${logicalName}`,
-      instance: this.instance,
+      ...(this.instance !== undefined && { instance: this.instance }),
       secrets: this.secrets,
     };
   }

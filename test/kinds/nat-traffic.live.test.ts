@@ -134,7 +134,7 @@ test("forwarding that is off is said, and its remedy works", async () => {
   const inputs = nat({ source: ["192.0.2.0/24"] });
   const { notices } = await program.declare(kind, "lan", inputs);
   expect(notices.join("\n")).toMatch(
-    /^net\.ipv4\.ip_forward is 0 in namespace \S+, so no packet of IPv4 is forwarded; declare it before this/,
+    /^it needs forwarding, and net\.ipv4\.ip_forward is 0 in namespace \S+: .* Declare a Sysctl that sets it to 1/,
   );
   expect(await guestAsks("tcp", "198.51.100.2", 80)).toBeUndefined();
   program.newRun();

@@ -123,7 +123,8 @@ describe.each(attachments.map((attachment, column) => ({ attachment, column })))
 test("every property of the table is among them", () => {
   const inputs = new Set(changes.flatMap(([, change]) => Object.keys(change())));
   const settings = Object.keys(port).map((name) => `port.${name}`);
-  const proven = [...inputs, ...settings, "multiQueue", "persistence"];
+  // VLANs of a port are tried where the kernel has them, with the other settings of ports.
+  const proven = [...inputs, ...settings, "port.vlans", "multiQueue", "persistence"];
   for (const { name, inputs: declared } of tunInterface.properties)
     expect(
       declared.some((input) => proven.includes(input)),
