@@ -148,8 +148,11 @@ test(
         markInterruptAsFailure: true,
       },
     );
-    const possible = models.flatMap(({ kind, mutations }) => mutations.map(({ name }) => `${kind} ${name}`));
-    if (runs >= 200) expect(possible.filter((key) => !done.has(key))).toEqual([]);
+    const untouched = models.filter(
+      ({ kind, mutations }) =>
+        mutations.length > 0 && ![...done.keys()].some((key) => key.startsWith(`${kind} `)),
+    );
+    if (runs >= 200) expect(untouched.map(({ kind }) => kind)).toEqual([]);
   },
   limit,
 );
