@@ -1,10 +1,10 @@
 import { constants } from "node:os";
-import { TuntapError } from "../errors";
+import type { TuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { interimName, sameStack } from "../host/leases";
-import { createLink, describeLink, setLink } from "../host/links";
-import { renameLink } from "../host/names";
-import { accepted, refusal } from "../host/refusals";
+import { sameStack } from "../host/leases";
+import { createLink, describeLink, type LinkTable, setLink } from "../host/links";
+import { refusal } from "../host/refusals";
+import type { Reply } from "../kernel/kernel";
 import type { InputSchema, Inputs, Kind, Property, Target } from "./kind";
 import { addressRules } from "./parts/address-checks";
 import {
@@ -23,15 +23,7 @@ import {
   presentBridgeSettings,
 } from "./parts/bridge-settings";
 import { busyInputs, onBusy } from "./parts/busy";
-import {
-  linkKind,
-  nameTaken,
-  type ObservedLink,
-  sightLink,
-  takeOverLink,
-  writeLongName,
-  wrongKind,
-} from "./parts/link";
+import { linkKind, nameTaken, type ObservedLink, sightLink, takeOverLink, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -41,6 +33,7 @@ import {
   presentSettings,
   stableMac,
 } from "./parts/link-settings";
+import { makeLink } from "./parts/making";
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty } from "./parts/placement";
 import { filteringProblems } from "./parts/port-vlans";
@@ -116,35 +109,16 @@ const properties = [
   linkUp,
 ] as Property<Desired, ObservedLink, never>[];
 
-/**
- * Under a name that its lease gives, then with the lease, then under its own name: at whatever moment this is
- * interrupted, the next run knows the bridge.
- */
-async function create(target: Target, desired: Desired, host: Host): Promise<void> {
-  const { namespace, name, lease } = target;
-  const interim = interimName(lease);
-  const address = desired.macAddress ?? pinned(target.recorded) ?? stableMac(lease);
+function create(target: Target, desired: Desired, host: Host): Promise<void> {
+  const address = desired.macAddress ?? pinned(target.recorded) ?? stableMac(target.lease);
   const mtu = desired.mtu === undefined ? undefined : otherMtu(desired.mtu);
-  const [made] = await host.batch.send(namespace, [createLink(interim, "bridge", { address, mtu })]);
-  const link = (await host.links.table(namespace)).named(interim);
-  if (!accepted(made)) {
-    if (made?.errno === constants.errno.EEXIST) throw nameTaken(interim, link, { errno: made.errno });
-    throw refusal(made as { errno: number }, {
-      message: "the bridge could not be made",
-      operation: "RTM_NEWLINK",
-    });
-  }
-  if (link === undefined) {
-    throw new TuntapError("LINK_VANISHED", { message: "it was deleted by someone else while it was made" });
-  }
-  try {
-    await takeOverLink(target, { link, namespace, ifindex: link.ifindex }, host);
-    await renameLink(host, namespace, link, lease, name);
-  } catch (error) {
-    await host.batch.deleteLink(namespace, link.ifindex);
-    throw error;
-  }
-  await writeLongName(target, link.ifindex, host);
+  return makeLink(target, (interim) => createLink(interim, "bridge", { address, mtu }), creationError, host);
+}
+
+function creationError(reply: Reply, interim: string, links: LinkTable): TuntapError {
+  if (reply.errno === constants.errno.EEXIST)
+    return nameTaken(interim, links.named(interim), { errno: reply.errno });
+  return refusal(reply, { message: "the bridge could not be made", operation: "RTM_NEWLINK" });
 }
 
 async function takeOver(target: Target, observed: ObservedLink, host: Host): Promise<void> {

@@ -1,10 +1,9 @@
 import { constants } from "node:os";
 import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { interimName, sameStack } from "../host/leases";
+import { sameStack } from "../host/leases";
 import { createLink, describeLink, type LinkTable } from "../host/links";
-import { renameLink } from "../host/names";
-import { accepted, refusal } from "../host/refusals";
+import { refusal } from "../host/refusals";
 import type { Reply } from "../kernel/kernel";
 import type { InputSchema, Kind, Property, Sighting, Target } from "./kind";
 import { addressRules } from "./parts/address-checks";
@@ -23,15 +22,7 @@ import {
   bridgeWarnings,
   presentBridge,
 } from "./parts/bridge-port";
-import {
-  linkKind,
-  nameTaken,
-  type ObservedLink,
-  sightLink,
-  takeOverLink,
-  writeLongName,
-  wrongKind,
-} from "./parts/link";
+import { linkKind, nameTaken, type ObservedLink, sightLink, takeOverLink, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -40,6 +31,7 @@ import {
   linkUp,
   presentSettings,
 } from "./parts/link-settings";
+import { makeLink } from "./parts/making";
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
@@ -139,31 +131,18 @@ async function withForwarding(seen: ObservedLink, host: Host): Promise<ObservedV
   return { ...seen, forwarding: table?.get(ifindex) ?? [] };
 }
 
-/** As a bridge is made: under a name that its lease gives, then with the lease, then under its own name. */
 async function create(target: Target, desired: Desired, host: Host): Promise<void> {
-  const { namespace, name, lease } = target;
-  const interim = interimName(lease);
+  const { namespace, lease } = target;
   const before = await host.links.table(namespace);
   // Before anything is made.
   if (desired.bridge !== undefined) bridgeIndex(before, desired.bridge);
   const data = newVxlan(desired, before);
-  const [made] = await host.batch.send(namespace, [
-    createLink(interim, "vxlan", { address: desired.macAddress }, data),
-  ]);
-  const links = await host.links.table(namespace);
-  if (!accepted(made)) throw creationError(made as Reply, interim, desired, lease, links);
-  const link = links.named(interim);
-  if (link === undefined) {
-    throw new TuntapError("LINK_VANISHED", { message: "it was deleted by someone else while it was made" });
-  }
-  try {
-    await takeOverLink(target, { link, namespace, ifindex: link.ifindex }, host);
-    await renameLink(host, namespace, link, lease, name);
-  } catch (error) {
-    await host.batch.deleteLink(namespace, link.ifindex);
-    throw error;
-  }
-  await writeLongName(target, link.ifindex, host);
+  await makeLink(
+    target,
+    (interim) => createLink(interim, "vxlan", { address: desired.macAddress }, data),
+    (reply, interim, links) => creationError(reply, interim, desired, lease, links),
+    host,
+  );
 }
 
 /** The kernel has one errno for a name that is taken and for a VNI that is taken. */
