@@ -293,6 +293,18 @@ describe("NAT without forwarding", () => {
     }
   });
 
+  test("a setting that passes a moment later, as what is independent may, is seen", async () => {
+    for (const value of [1, 0]) {
+      const { see } = run();
+      const first = see(nat());
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const second = await see(sysctl("net.ipv4.ip_forward", value));
+      const told = [...(await first), ...second];
+      if (value === 1) expect(told).toEqual([]);
+      else expect(told).toEqual([["nat0", expect.stringMatching(/turns off/)]]);
+    }
+  });
+
   test("what cannot be read, or is not known yet, is no reason", async () => {
     const { see, kernel } = run();
     expect(await see(nat(), ["namespace"])).toEqual([]);

@@ -49,6 +49,15 @@ function familiesOf({ inputs, hidden }: Passing): Family[] {
   return [...new Set(ends.map((end): Family => (String(end).includes(":") ? "ipv6" : "ipv4")))];
 }
 
+/** Resources that do not depend on one another pass at about the same moment, in any order. */
+const companyMilliseconds = 500;
+
+/** Gives another resource, which may be behind this one, a moment to pass. */
+async function company(there: () => boolean): Promise<void> {
+  const until = performance.now() + companyMilliseconds;
+  while (!there() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
 /** What is not declared is looked up. */
 async function seeNat(
   passing: Passing,
@@ -60,10 +69,14 @@ async function seeNat(
   const namespace = inputs.namespace as string | undefined;
   const findings: Finding[] = [];
   for (const family of families) {
-    const declared = [...(sysctls.of(keyOf(family, inputs)) ?? [])];
-    const off = declared.find(([, value]) => value === "0");
+    const declared = () => [...(sysctls.of(keyOf(family, inputs)) ?? [])];
+    if (declared().length === 0) {
+      if (!(await isOff(host, namespace, nameOf[family]))) continue;
+      await company(() => declared().length > 0);
+    }
+    const off = declared().find(([, value]) => value === "0");
     if (off) findings.push(turnedOff(urn, off[0], passing));
-    else if (declared.length === 0 && (await isOff(host, namespace, nameOf[family]))) {
+    else if (declared().length === 0) {
       findings.push({
         on: urn,
         about: family,
