@@ -187,7 +187,9 @@ export const sysctl = model({
   choices: fc.record({ place: anyPlace, which: wish, value: wish, link: wish }),
   build({ place: wished, which, value, link }, number, before) {
     const [pattern, values] = all[which % all.length] as [string, (number | string)[]];
-    const isLink = ({ kind }: Resource) => ["TunInterface", "Bridge", "Vxlan"].includes(kind);
+    // A tunnel over a device of 1280 bytes has no IPv6, and no such settings.
+    const kinds = ["TunInterface", "Bridge", ...(pattern.includes("ipv6") ? [] : ["Vxlan"])];
+    const isLink = ({ kind }: Resource) => kinds.includes(kind);
     const over = pattern.includes("LINK") ? pick(before, link, isLink) : undefined;
     if (pattern.includes("LINK") && !over) return undefined;
     const place = over?.place ?? placed(wished, before);

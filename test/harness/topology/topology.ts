@@ -92,6 +92,25 @@ export function scenarios(models: readonly Model[]): fc.Arbitrary<Scenario> {
     });
 }
 
+/** Of each kind every mutation at least once: on topologies that are the same in every run. */
+export function everyMutation(models: readonly Model[]): Scenario[] {
+  const open = new Set(
+    models.flatMap(({ kind, mutations }) => mutations.map(({ name }) => `${kind} ${name}`)),
+  );
+  const found: Scenario[] = [];
+  for (const { resources } of fc.sample(scenarios(models), { seed: 1, numRuns: 3000 })) {
+    // One on each resource, so that none is in the way of another; twice, as it may be for one link of several.
+    const deeds = resources.flatMap((resource): Deed[] => {
+      const mutation = mutationsOf(models, resource).find(({ name }) => open.has(`${resource.kind} ${name}`));
+      if (!mutation) return [];
+      open.delete(`${resource.kind} ${mutation.name}`);
+      return [0, 1].map((value) => ({ resource: resource.name, mutation: mutation.name, value }));
+    });
+    if (deeds.length > 0) found.push({ resources, deeds });
+  }
+  return found;
+}
+
 function resolve(
   models: readonly Model[],
   picked: readonly { position: number; choices: unknown }[],
