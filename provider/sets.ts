@@ -1,4 +1,4 @@
-import { onBusyOf } from "./busy";
+import { consequence, onBusyOf } from "./busy";
 import { equal } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import { leasedIn } from "./host/census";
@@ -108,16 +108,15 @@ export class Sets {
   ): Promise<void> {
     const leaving = await this.leaving(kind, identity, lease, count, before, inputs);
     if (leaving.length > 0) result.changes = true;
-    const { mode, seconds } = onBusyOf(kind.member, inputs, this.onBusy);
-    const follows = {
-      fail: "this will be refused",
-      wait: `up to ${seconds} s will be spent waiting for that to end`,
-      force: "it will be deleted all the same",
-    };
+    const follows = consequence(
+      onBusyOf(kind.member, inputs, this.onBusy),
+      "it will be deleted all the same",
+      "this will be refused",
+    );
     for (const text of summarise(await this.held(kind.member, leaving)))
       result.notices.push({
         severity: "warning",
-        message: `${text}, and is to be deleted: ${follows[mode]}`,
+        message: `${text}, and is to be deleted: ${follows}`,
       });
   }
 

@@ -117,20 +117,27 @@ async function sight(target: Target, host: Host): Promise<Sighting<ObservedTun>>
   return sighting;
 }
 
-async function create(target: Target, desired: Desired, host: Host): Promise<Inputs> {
-  const { namespace, name, lease } = target;
-  // Before anything is made.
-  const bridge =
-    desired.bridge === undefined ? undefined : bridgeNamed(await host.links.table(namespace), desired.bridge);
+/** With what a device is made. */
+function deviceOf(desired: Desired) {
   const id = (value: number | undefined) => (value === none ? undefined : value);
-  const result = await host.tuns.create(namespace, {
-    name,
+  return {
     mode: desired.mode ?? "tap",
     owner: id(desired.owner),
     group: id(desired.group),
     multiQueue: desired.multiQueue ?? false,
     packetInformation: desired.packetInformation ?? false,
     vnetHeader: desired.vnetHeader ?? false,
+  };
+}
+
+async function create(target: Target, desired: Desired, host: Host): Promise<Inputs> {
+  const { namespace, name, lease } = target;
+  // Before anything is made.
+  const bridge =
+    desired.bridge === undefined ? undefined : bridgeNamed(await host.links.table(namespace), desired.bridge);
+  const result = await host.tuns.create(namespace, {
+    name,
+    ...deviceOf(desired),
     lease,
   });
   if (result.errno !== 0) throw await creationError(result, target, host);
@@ -145,9 +152,8 @@ function asMade({ name, namespace, lease, made }: Target, desired: Desired): Obs
   // What there is of VLANs takes a look of its own; and a keeper attaches to what it has seen.
   if (ifindex === undefined || desired.port?.vlans !== undefined || desired.persistence === "process")
     return undefined;
-  const mode = desired.mode ?? "tap";
-  const tap = mode === "tap";
-  const id = (value: number | undefined) => (value === none ? undefined : value);
+  const device = deviceOf(desired);
+  const tap = device.mode === "tap";
   const link: Link = {
     ifindex,
     name,
@@ -165,16 +171,7 @@ function asMade({ name, namespace, lease, made }: Target, desired: Desired): Obs
     txQueueLength: tap ? 1000 : 500,
     master: 0,
     group: 0,
-    tun: {
-      mode,
-      owner: id(desired.owner),
-      group: id(desired.group),
-      persistent: true,
-      multiQueue: desired.multiQueue ?? false,
-      packetInformation: desired.packetInformation ?? false,
-      vnetHeader: desired.vnetHeader ?? false,
-      detachedQueues: 0,
-    },
+    tun: { ...device, persistent: true, detachedQueues: 0 },
   };
   return {
     link,
