@@ -17,17 +17,26 @@ export function valueAt(inputs: Inputs, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => (value as Inputs | undefined)?.[key], inputs);
 }
 
-const coveredInputs = new WeakMap<Kind, ReadonlySet<string>>();
+/** What follows from a kind alone is worked out once: a run asks for it with every resource. */
+export function oncePerKind<T>(work: (kind: Kind) => T): (kind: Kind) => T {
+  const answers = new WeakMap<Kind, T>();
+  return (kind) => {
+    const known = answers.get(kind);
+    if (known !== undefined) return known;
+    const answer = work(kind);
+    answers.set(kind, answer);
+    return answer;
+  };
+}
 
 /** The inputs whose values properties of the kind compare with the object. */
-export function covered(kind: Kind): ReadonlySet<string> {
-  let names = coveredInputs.get(kind);
-  if (!names) {
-    names = new Set(kind.properties.flatMap((property) => property.inputs.map(inputOf)));
-    coveredInputs.set(kind, names);
-  }
-  return names;
-}
+export const covered = oncePerKind(
+  (kind): ReadonlySet<string> => new Set(kind.properties.flatMap((property) => property.inputs.map(inputOf))),
+);
+
+const rowsWithUnset = oncePerKind((kind) =>
+  (kind.properties as readonly AnyProperty[]).filter((property) => property.unset !== undefined),
+);
 
 const nothing: ReadonlySet<string> = new Set();
 
@@ -54,8 +63,8 @@ export function differences(
 /** What is as it is wanted, and must be written all the same. */
 export function unset(kind: Kind, target: Target, desired: unknown, observed: unknown): AnyDifference[] {
   const found: AnyDifference[] = [];
-  for (const property of kind.properties as readonly AnyProperty[]) {
-    if (property.unset === undefined || !property.unset(desired, target.recorded)) continue;
+  for (const property of rowsWithUnset(kind)) {
+    if (!property.unset?.(desired, target.recorded)) continue;
     const want = property.want(desired, target.recorded);
     const is = property.is(observed, desired, target.recorded);
     if (equal(want, is)) found.push({ property, want, is, desired, observed, target });
@@ -108,15 +117,12 @@ export function describeDifference(
 /** Equality of plain values: what comes from a program and what comes from the kernel. */
 export function equal(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
   if (Array.isArray(one) && Array.isArray(other)) {
     return one.length === other.length && one.every((value, index) => equal(value, other[index]));
   }
-  if (typeof one === "object" && typeof other === "object" && one !== null && other !== null) {
-    const [a, b] = [one as Inputs, other as Inputs];
-    return (
-      Object.keys(a).every((key) => equal(a[key], b[key])) &&
-      Object.keys(b).every((key) => Object.hasOwn(a, key) || b[key] === undefined)
-    );
-  }
-  return false;
+  const [a, b] = [one as Inputs, other as Inputs];
+  for (const key of Object.keys(a)) if (!equal(a[key], b[key])) return false;
+  for (const key of Object.keys(b)) if (b[key] !== undefined && !Object.hasOwn(a, key)) return false;
+  return true;
 }

@@ -6,6 +6,7 @@ import {
   equal,
   inputOf,
   judge,
+  oncePerKind,
   unset,
   valueAt,
 } from "./differences";
@@ -108,9 +109,8 @@ export class Planner {
     result: DiffResult,
     note: (severity: Notice["severity"], message: string) => void,
   ): void {
-    const compared = covered(kind);
-    for (const name in kind.inputs) {
-      if (compared.has(name) || unknown.has(name)) continue;
+    for (const name of onlyRecorded(kind)) {
+      if (unknown.has(name)) continue;
       // What was never declared may still be an output.
       const before = wasDeclared(recorded, name) ? recorded[name] : undefined;
       if (equal(inputs[name], before)) continue;
@@ -177,6 +177,12 @@ export class Planner {
   }
 }
 
+/** The inputs that no property compares with the object, so that only what is recorded tells a change. */
+const onlyRecorded = oncePerKind((kind) => {
+  const compared = covered(kind);
+  return Object.keys(kind.inputs).filter((name) => !compared.has(name));
+});
+
 /** Whether a path is that of a row's input, or leads into one that the row compares as a whole. */
 function within(path: string, input: string): boolean {
   return path === input || path.startsWith(`${input}.`);
@@ -184,6 +190,8 @@ function within(path: string, input: string): boolean {
 
 /** The schema of what is at a path of inputs. */
 function schemaAt(kind: Kind, path: string): ValueSchema | undefined {
+  const whole = kind.inputs[path];
+  if (whole !== undefined) return whole;
   const [input = "", ...keys] = path.split(".");
   return keys.reduce<ValueSchema | undefined>(
     (outer, key) => outer?.items ?? outer?.properties?.[key],

@@ -157,9 +157,13 @@ export function declaredPaths(kind: Declaration, declared: Inputs): string[] {
 
 /** Whether a value was declared when the outputs were recorded. */
 export function wasDeclared(recorded: Outputs, path: string): boolean {
-  return (recorded.__declared ?? []).some(
-    (name) => path === name || path.startsWith(`${name}.`) || name.startsWith(`${path}.`),
-  );
+  for (const name of recorded.__declared ?? [])
+    if (path === name || leadsInto(path, name) || leadsInto(name, path)) return true;
+  return false;
+}
+
+function leadsInto(path: string, outer: string): boolean {
+  return path.length > outer.length && path[outer.length] === "." && path.startsWith(outer);
 }
 
 /** Secrets of the program and of the record: an input that left the program is no longer marked by it. */

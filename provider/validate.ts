@@ -1,7 +1,7 @@
 import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
-import type { Declaration, FieldSchema, Inputs, Problem, ValueSchema } from "./kinds/kind";
+import type { Declaration, FieldSchema, InputSchema, Inputs, Problem, ValueSchema } from "./kinds/kind";
 import { validators } from "./validators";
 
 /**
@@ -15,17 +15,17 @@ export function validate(
   unknown: ReadonlySet<string>,
 ): { inputs: Record<string, unknown>; problems: Problem[] } {
   // Defaults are written into objects too, and the program's own stay as they are.
-  const inputs: Record<string, unknown> = structuredClone(values);
+  const inputs = copy(values);
   const validator = validators[kind.name]!;
   validator(inputs);
   for (const name of unknown) delete inputs[name];
   const found = (validator.errors ?? []).map((error) => explain(kind, error));
-  for (const name in kind.inputs) {
-    const value = inputs[name];
-    if (kind.inputs[name]?.required && value === undefined && !unknown.has(name))
+  for (const name of Object.keys(kind.inputs)) {
+    const schema = kind.inputs[name] as InputSchema;
+    if (schema.required && inputs[name] === undefined && !unknown.has(name))
       found.push({ property: name, message: `${name} is required; give it` });
-    for (const message of numberProblems(kind.inputs[name] as ValueSchema, value, name))
-      found.push({ property: name, message });
+    if (!checksNumbers(schema)) continue;
+    for (const message of numberProblems(schema, inputs[name], name)) found.push({ property: name, message });
   }
   const problems = merged(found);
   const broken = new Set(problems.map((problem) => problem.property));
@@ -42,6 +42,28 @@ export function validate(
 export function without(inputs: Inputs, names: ReadonlySet<string>): Inputs {
   if (names.size === 0) return inputs;
   return Object.fromEntries(Object.entries(inputs).filter(([name]) => !names.has(name)));
+}
+
+/** As structuredClone, which takes its time also for the plain values that most inputs are. */
+function copy(inputs: Inputs): Record<string, unknown> {
+  const made = { ...inputs };
+  for (const name of Object.keys(made))
+    if (typeof made[name] === "object") made[name] = structuredClone(made[name]);
+  return made;
+}
+
+const checking = new WeakMap<ValueSchema, boolean>();
+
+/** Whether a format says anything of a number in values of that schema; mostly none does. */
+function checksNumbers(schema: ValueSchema): boolean {
+  let checks = checking.get(schema);
+  if (checks === undefined) {
+    const { format = "", items, properties = {} } = schema;
+    const inner = items ? [items] : Object.values(properties);
+    checks = format in numberFormats || inner.some(checksNumbers);
+    checking.set(schema, checks);
+  }
+  return checks;
 }
 
 /** What formats say of numbers, of a value and of all that is in it. */

@@ -4,12 +4,12 @@ import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import {
   type AddressAttributes,
-  type AddressHeader,
+  addressDecoder,
   decodeAddress,
   encodeAddress,
   IFA_F,
 } from "../netlink/address";
-import { type Message, NLM_F, RTM, splitMessages } from "../netlink/message";
+import { NLM_F, RTM, splitMessages } from "../netlink/message";
 import { change } from "./batch";
 
 /** An address with its prefix length, in canonical text: `192.0.2.1/24`, `2001:db8::1/64`. */
@@ -37,8 +37,10 @@ export interface NewAddress {
 export interface Address extends NewAddress {
   /** Made by the kernel itself: link-local, or of a router's advertisement. */
   kernelMade: boolean;
-  /** As received, to write it again the same. */
-  message: Message<AddressHeader, AddressAttributes>;
+  /** IPv4: not the first of its subnet, and gone with that one. */
+  secondary: boolean;
+  /** The message as received, to write it again the same. */
+  received: Buffer;
 }
 
 /** All addresses of a namespace at one moment, by ifindex. */
@@ -92,7 +94,7 @@ export function addAddress(
 }
 
 export function removeAddress(ifindex: number, address: Address): Buffer {
-  const { header, attributes } = address.message;
+  const { header, attributes } = decodeAddress(address.received);
   const { local, address: peer } = attributes;
   return encodeAddress(
     RTM.DELADDR,
@@ -104,7 +106,7 @@ export function removeAddress(ifindex: number, address: Address): Buffer {
 
 /** A message that writes an address again as it was seen. */
 export function restoreAddress(address: Address): Buffer {
-  const { header, attributes } = address.message;
+  const { header, attributes } = decodeAddress(address.received);
   return encodeAddress(RTM.NEWADDR, write, header, attributes);
 }
 
@@ -155,10 +157,14 @@ function broadcastOf(address: string, prefixLength: number): string {
     .join(".");
 }
 
+const decodeSeen = addressDecoder("address", "local", "broadcast", "flags", "protocol");
+
+type Seen = ReturnType<typeof decodeSeen>;
+
 function decodeTable(bytes: Buffer): AddressTable {
   const table = new Map<number, Address[]>();
-  for (const raw of splitMessages(bytes)) {
-    const message = decodeAddress(raw);
+  for (const received of splitMessages(bytes)) {
+    const message = decodeSeen(received);
     if (message.type !== RTM.NEWADDR) continue;
     const { header, attributes } = message;
     // On a point-to-point address IFA_ADDRESS is the peer; IFA_LOCAL is ours where it is given.
@@ -171,7 +177,8 @@ function decodeTable(bytes: Buffer): AddressTable {
       peer: header.family === AF_INET && local !== undefined && address !== local ? address : undefined,
       broadcast: attributes.broadcast,
       kernelMade: isKernelMade(message),
-      message,
+      secondary: header.family === AF_INET && ((attributes.flags ?? header.flags) & IFA_F.SECONDARY) !== 0,
+      received,
     });
     table.set(header.index, list);
   }
@@ -179,7 +186,7 @@ function decodeTable(bytes: Buffer): AddressTable {
 }
 
 /** IFAPROT_KERNEL_* of linux/if_addr.h; kernels before 5.18 do not tell, so these are also known by their looks. */
-function isKernelMade({ header, attributes }: Address["message"]): boolean {
+function isKernelMade({ header, attributes }: Seen): boolean {
   const { protocol, flags = header.flags } = attributes;
   if (protocol !== undefined && protocol >= 1 && protocol <= 3) return true;
   if (header.family !== AF_INET6) return false;

@@ -259,10 +259,8 @@ export const name = tap.name;`,
   },
   warnings,
   async desire(values, host) {
-    const [uid, gid] = await Promise.all([
-      accountId(host, "user", values.owner),
-      accountId(host, "group", values.group),
-    ]);
+    const uid = await accountId(host, "user", values.owner);
+    const gid = await accountId(host, "group", values.group);
     const given = values as Partial<Desired>;
     return {
       name: given.name,

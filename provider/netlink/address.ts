@@ -1,6 +1,6 @@
 /** IP addresses of links: RTM_*ADDR, struct ifaddrmsg and IFA_* of linux/if_addr.h. */
 
-import { table, type Values } from "./attribute";
+import { only, table, type Values } from "./attribute";
 import { decodeMessage, encodeMessage, type Family } from "./family";
 import { type FieldValues, layout } from "./layout";
 import { type Message, type RawAttribute, RTM } from "./message";
@@ -86,6 +86,12 @@ export function encodeAddress(
   unknown?: readonly RawAttribute[],
 ): Buffer {
   return encodeMessage(addressFamily, type, flags, header, attributes, unknown);
+}
+
+/** As `decodeAddress`, but of these attributes alone; what else the message has is passed over. */
+export function addressDecoder<const K extends keyof AddressAttributes & string>(...names: K[]) {
+  const family = { ...addressFamily, attributes: only(addressTable, names) };
+  return (message: Buffer) => decodeMessage(family, message);
 }
 
 /** Reads one message about an address; throws MALFORMED_MESSAGE. */

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { addAddress, removeAddress } from "../../provider/host/addresses";
 import { addAlternativeName, removeAlternativeName, setLink, setLinkUp } from "../../provider/host/links";
-import { decodeAddress, encodeAddress } from "../../provider/netlink/address";
+import { encodeAddress } from "../../provider/netlink/address";
 import { NLM_F, RTM } from "../../provider/netlink/message";
 import { anonymous, requests } from "../netlink/fixtures";
 
@@ -25,15 +25,9 @@ function asAdd(message: Buffer): Buffer {
 
 const observed = (cidr: string) => {
   const [local = "", length] = cidr.split("/");
-  const message = decodeAddress(
-    encodeAddress(
-      RTM.NEWADDR,
-      0,
-      { family: 2, prefixLength: Number(length), index: tap0 },
-      { local, address: local },
-    ),
-  );
-  return { cidr, kernelMade: false, message };
+  const header = { family: 2, prefixLength: Number(length), index: tap0 };
+  const received = encodeAddress(RTM.NEWADDR, 0, header, { local, address: local });
+  return { cidr, kernelMade: false, secondary: false, received };
 };
 
 test.each([

@@ -171,6 +171,16 @@ describe("what the kernel refuses", () => {
     await program.declare(kind, "dev1", { ...place(), vni: 43, mtu: 65535 });
   });
 
+  test("an IPv6 address where the device's mtu leaves no room for IPv6, with what to do", async () => {
+    await lab.ip("link", "set", "under0", "mtu", "1280");
+    const addresses = ["2001:db8:1::1/64"];
+    await expect(program.declare(kind, "dev0", { ...settings(), addresses })).rejects.toMatchObject({
+      property: "addresses",
+      message: expect.stringMatching(/address 2001:db8:1::1\/64.*EINVAL.*below 1280 bytes.*`mtu`.*`device`/),
+    });
+    expect(await names()).toEqual([]);
+  });
+
   test("in its own words where there are no better ones", async () => {
     const linkLocal = { ...place(), vni: 44, local: "fe80::1", remote: "2001:db8::9", device: "under0" };
     await expect(program.declare(kind, "dev0", linkLocal)).rejects.toMatchObject({

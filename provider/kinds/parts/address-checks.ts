@@ -1,9 +1,6 @@
 import { canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses";
 import type { Inputs, Problem } from "../kind";
-import { netmaskLength } from "./addresses";
-
-/** IPv6 needs this much (RFC 8200 §5); with less the kernel takes IPv6 off the interface. */
-export const ipv6MinimumMtu = 1280;
+import { ipv6MinimumMtu, netmaskLength } from "./addresses";
 
 /** Why a text is no IPv4 `address`; undefined if it is one, with or without `/length`. */
 export function ipv4Problem(text: string): string | undefined {

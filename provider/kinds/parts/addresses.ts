@@ -13,9 +13,11 @@ import {
   restoreAddress,
   splitCidr,
 } from "../../host/addresses";
-import { IFA_F } from "../../netlink/address";
 import type { Difference, InputSchema, Inputs, Property, Write } from "../kind";
 import { live } from "./verdicts";
+
+/** IPv6 needs this much (RFC 8200 §5); with less the kernel takes IPv6 off the interface. */
+export const ipv6MinimumMtu = 1280;
 
 export const addressInputs = {
   address: {
@@ -168,6 +170,10 @@ export function addressProperty<D extends WithAddresses, O extends ObservedAddre
     is: (observed, desired, recorded) => texts(managed(observed, desired, recorded), desired),
     show: (addresses) => (addresses.length === 0 ? "no address" : addresses.join(", ")),
     messages: addressMessages,
+    explain: (errno) =>
+      errno === constants.errno.EINVAL
+        ? `If it is an IPv6 address, look at the interface's mtu: below ${ipv6MinimumMtu} bytes the kernel has no IPv6 on it. Raise \`mtu\`, and where it follows from another interface (a tunnel's from its \`device\`, less the headers), that one's first.`
+        : undefined,
   };
 }
 
@@ -197,10 +203,7 @@ function addressMessages({
   const doomed = (address: NewAddress) => surplus.some((gone) => sameSubnet(gone, address));
   const strangers = addresses.filter(
     (address) =>
-      ((address.message.attributes.flags ?? 0) & IFA_F.SECONDARY) !== 0 &&
-      !surplus.includes(address) &&
-      !wantedTexts.has(text(address)) &&
-      doomed(address),
+      address.secondary && !surplus.includes(address) && !wantedTexts.has(text(address)) && doomed(address),
   );
   return [
     ...missing.map(add),

@@ -3,7 +3,7 @@ import { canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses
 import type { Host } from "../../host/host";
 import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
-import { ipv6MinimumMtu } from "./address-checks";
+import { ipv6MinimumMtu } from "./addresses";
 import { linksToCheck } from "./link";
 
 /**
