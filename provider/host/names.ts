@@ -1,8 +1,9 @@
+import { constants } from "node:os";
 import { TuntapError } from "../errors";
 import type { NamespaceName } from "../kernel/kernel";
 import type { Host } from "./host";
 import { interimName, sameStack } from "./leases";
-import { describeLink, type Link, setLink } from "./links";
+import { describeLink, type Link, setLink, setLinkUp } from "./links";
 import { accepted, refusal } from "./refusals";
 
 /** Renames of one namespace happen one after the other: two that swap names would else run into each other. */
@@ -65,7 +66,13 @@ async function rename(
   from: string,
   to: string,
 ): Promise<void> {
-  const [reply] = await host.batch.send(namespace, [setLink(ifindex, { ifname: to })]);
+  const message = setLink(ifindex, { ifname: to });
+  let [reply] = await host.batch.send(namespace, [message]);
+  if (reply?.errno === constants.errno.EBUSY) {
+    // Before Linux 6.2 a link must be down for it. What goes with that is written again after the next look.
+    const around = [setLinkUp(ifindex, false), message, setLinkUp(ifindex, true)];
+    reply = (await host.batch.send(namespace, around))[1];
+  }
   if (reply === undefined || accepted(reply)) return;
   throw refusal(reply, {
     message: `${from} could not be renamed to ${to}`,
