@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -5,8 +6,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Processes, not threads: what is entered on a thread, and the addon itself, must not be shared between files.
     pool: "forks",
-    // Most of the time is spent in engine processes, two of which keep two cores busy.
-    maxWorkers: 2,
+    // Tests wait for the kernel and for other processes two fifths of their time.
+    maxWorkers: Math.min(2 * availableParallelism(), 8),
     testTimeout: 180_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000,

@@ -67,24 +67,24 @@ async function seeNat(
 ): Promise<readonly Finding[]> {
   const { urn, inputs } = passing;
   const namespace = inputs.namespace as string | undefined;
-  const findings: Finding[] = [];
-  for (const family of families) {
+  const see = async (family: Family): Promise<Finding[]> => {
     const declared = () => [...(sysctls.of(keyOf(family, inputs)) ?? [])];
     if (declared().length === 0) {
-      if (!(await isOff(host, namespace, nameOf[family]))) continue;
+      if (!(await isOff(host, namespace, nameOf[family]))) return [];
       await company(() => declared().length > 0);
     }
     const off = declared().find(([, value]) => value === "0");
-    if (off) findings.push(turnedOff(urn, off[0], passing));
-    else if (declared().length === 0) {
-      findings.push({
+    if (off) return [turnedOff(urn, off[0], passing)];
+    if (declared().length > 0) return [];
+    return [
+      {
         on: urn,
         about: family,
         message: `it needs forwarding, and ${nameOf[family]} is 0${placeText(namespace)}: nothing reaches it from other hosts. Declare a Sysctl that sets it to 1, and let this resource depend on that one (\`dependsOn\`), so that it is seen here`,
-      });
-    }
-  }
-  return findings;
+      },
+    ];
+  };
+  return (await Promise.all(families.map(see))).flat();
 }
 
 function turnedOff(nat: string, sysctl: string, { inputs }: Passing): Finding {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { Host } from "../../provider/host/host";
 import { openKernel } from "../../provider/kernel/open";
 import { kinds } from "../../provider/kinds";
@@ -11,6 +11,11 @@ import { describeRows, type Row } from "./rows";
 import { lab, program, said } from "./tun-lab";
 
 useNatLab();
+
+/** Else every check waits a moment for a Sysctl that turns it on. */
+beforeEach(() =>
+  lab.exec("sh", "-c", "cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding"),
+);
 
 const kind = "Nat";
 const base = () => ({
