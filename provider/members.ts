@@ -3,13 +3,14 @@ import { memberNumber, numberedLease } from "./host/leases";
 import type { Inputs, SetKind } from "./kinds/kind";
 import { declaredOf, type Identity, identityOf, type Outputs, type Wanted } from "./request";
 
-/** Who a member of a set is: who the set is, and its number. */
-function memberIdentity(kind: SetKind, identity: Identity, setLease: string, number: number): Identity {
-  return {
+/** Who the members of a set are: who the set is, and their numbers. */
+function memberIdentities(kind: SetKind, identity: Identity, setLease: string): (number: number) => Identity {
+  const secrets = namesInMember(kind, identity.secrets ?? []);
+  return (number) => ({
     ...identity,
-    secrets: namesInMember(kind, identity.secrets ?? []),
+    secrets,
     member: { number, lease: numberedLease(setLease, number) },
-  };
+  });
 }
 
 /** Names of inputs of the set, as names of inputs of its members. */
@@ -26,8 +27,9 @@ export function wantedMembers(
 ): Wanted[] {
   if (kind.shape.some((name) => unknown.has(name))) return [];
   const notKnown = new Set(namesInMember(kind, unknown));
+  const identityOfMember = memberIdentities(kind, identity, setLease);
   return kind.expand(inputs).map((member, number) => ({
-    identity: memberIdentity(kind, identity, setLease, number),
+    identity: identityOfMember(number),
     inputs: member,
     unknown: notKnown,
   }));
@@ -44,18 +46,20 @@ export function recordedMembers(kind: SetKind, recorded: Outputs): Map<number, O
   // After a refresh that found fewer, they are those of the highest numbers all the same.
   const count = Math.max(0, ...numbers) + (numbers.length > 0 ? 1 : 0);
   const inputs = kind.expand({ ...declared, [kind.counted]: count });
+  const identityOfMember = memberIdentities(kind, identity, lease);
   return new Map(
     numbers.map((number, position) => {
       const member = inputs[number] ?? {};
+      const who = identityOfMember(number);
       const outputs: Outputs = {
         ...member,
         ...known[position],
         ifindex: ifindexes[position],
         __bootId: recorded.__bootId,
         __namespaceInode: recorded.__namespaceInode,
-        __lease: numberedLease(lease, number),
+        __lease: who.member?.lease,
         __declared: Object.keys(member).filter((name) => member[name] !== undefined),
-        __tuntap: memberIdentity(kind, identity, lease, number),
+        __tuntap: who,
       };
       return [number, outputs];
     }),
@@ -75,7 +79,7 @@ export function unrecordedMember(
     namespace,
     __lease: numberedLease(setLease, number),
     __declared: [],
-    __tuntap: memberIdentity(kind, identity, setLease, number),
+    __tuntap: memberIdentities(kind, identity, setLease)(number),
   };
 }
 

@@ -72,7 +72,7 @@ export interface Link {
   /** What the kernel says of a bridge. */
   bridge?: BridgeData;
   /** What the kernel says of a bridge's port. */
-  port?: BridgePortData;
+  port?: PortData;
   /** What the kernel says of a VXLAN interface. */
   vxlan?: VxlanData;
 }
@@ -171,18 +171,37 @@ export function removeAlternativeName(ifindex: number, name: string): Buffer {
   );
 }
 
+const portAttributes = [
+  "priority",
+  "cost",
+  "mode",
+  "guard",
+  "protect",
+  "fastLeave",
+  "learning",
+  "unicastFlood",
+  "mcastFlood",
+  "isolated",
+] as const;
+
+/** What is read of a bridge's port. */
+export type PortData = Pick<BridgePortData, (typeof portAttributes)[number]>;
+
 const decodeLink = linkDecoder(
-  "address",
-  "ifname",
-  "mtu",
-  "link",
-  "master",
-  "txqlen",
-  "linkinfo",
-  "ifalias",
-  "group",
-  "linkNetnsid",
-  "propList",
+  [
+    "address",
+    "ifname",
+    "mtu",
+    "link",
+    "master",
+    "txqlen",
+    "linkinfo",
+    "ifalias",
+    "group",
+    "linkNetnsid",
+    "propList",
+  ],
+  portAttributes,
 );
 
 function decodeTable(bytes: Buffer): LinkTable {
@@ -214,7 +233,7 @@ function decodeTable(bytes: Buffer): LinkTable {
       group: attributes.group ?? 0,
       tun: kind === "tun" ? decodeTun(data as TunData | undefined) : undefined,
       bridge: kind === "bridge" ? (data as BridgeData | undefined) : undefined,
-      port: slaveKind === "bridge" ? (slaveData as BridgePortData | undefined) : undefined,
+      port: slaveKind === "bridge" ? (slaveData as PortData | undefined) : undefined,
       vxlan: kind === "vxlan" ? (data as VxlanData | undefined) : undefined,
     });
   }

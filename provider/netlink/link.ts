@@ -173,8 +173,21 @@ export function encodeLink(
 }
 
 /** As `decodeLink`, but of these attributes alone; what else the message has is passed over. */
-export function linkDecoder<const K extends keyof LinkAttributes & string>(...names: K[]) {
-  const family = { ...linkFamily, attributes: only(linkTable, names) };
+export function linkDecoder<const K extends keyof LinkAttributes & string>(
+  names: readonly K[],
+  /** Of a bridge's port, of which the kernel tells 40. */
+  portNames: readonly (keyof typeof bridgePortTable.rows)[],
+) {
+  const slaveData = variant("slaveKind", { bridge: only(bridgePortTable, portNames) });
+  const linkinfo = table(linkinfoTable.name, {
+    ...linkinfoTable.rows,
+    slaveData: [linkinfoTable.rows.slaveData[0], slaveData],
+  });
+  const attributes = table(linkTable.name, {
+    ...linkTable.rows,
+    linkinfo: [linkTable.rows.linkinfo[0], nested(linkinfo)],
+  });
+  const family = { ...linkFamily, attributes: only(attributes, names) };
   return (message: Buffer) => decodeMessage(family, message);
 }
 

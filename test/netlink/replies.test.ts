@@ -119,15 +119,22 @@ describe("links", () => {
 });
 
 test("a decoder of some attributes gives them as the whole one does, and nothing else", () => {
-  const decode = linkDecoder("mtu", "linkinfo", "propList");
+  const decode = linkDecoder(["mtu", "linkinfo", "propList"], ["cost", "guard"]);
+  let ports = 0;
   for (const message of linkMessages) {
     const { attributes, ...rest } = decodeLink(message);
     const { mtu, linkinfo, propList } = attributes;
     const found = decode(message);
+    if (linkinfo?.slaveKind === "bridge") {
+      const { cost, guard } = linkinfo.slaveData as BridgePortData;
+      linkinfo.slaveData = { cost, guard };
+      ports += 1;
+    }
     expect(found).toEqual({ ...rest, unknown: [], attributes: { mtu, linkinfo, propList } });
     expect(Object.keys(found.attributes)).not.toContain("ifname");
   }
   expect(linkMessages.length).toBeGreaterThan(3);
+  expect(ports).toBeGreaterThan(0);
 });
 
 describe("data of kinds", () => {

@@ -151,8 +151,17 @@ function reach(plan: AddressPlan, count: number, bridged: boolean): number {
   return (firstOf(plan, bridged) + count) * unit + (plan.each === "address" ? 1 : 0);
 }
 
+/** By the plans, which are asked for every member. */
+const subnets = new WeakMap<AddressPlan, Subnet>();
+
+function subnetOf(plan: AddressPlan): Subnet {
+  const subnet = subnets.get(plan) ?? (parseSubnet(plan.subnet) as Subnet);
+  subnets.set(plan, subnet);
+  return subnet;
+}
+
 export function plannedAddress(plan: AddressPlan, number: number, bridged: boolean): PlannedAddress {
-  const { base, length } = parseSubnet(plan.subnet) as Subnet;
+  const { base, length } = subnetOf(plan);
   const at = firstOf(plan, bridged) + number;
   if (plan.each === "address") {
     const text = `${toText(base + at)}/${length}`;

@@ -1,5 +1,4 @@
-import { setLink } from "../../host/links";
-import type { BridgePortData } from "../../netlink/bridge";
+import { type PortData, setLink } from "../../host/links";
 import type { FieldSchema, InputSchema, Inputs, Problem, Property } from "../kind";
 import type { ObservedLink } from "./link";
 import { type DeclaredVlan, presentVlans, vlanRules, vlansField, vlansProperty } from "./port-vlans";
@@ -105,7 +104,7 @@ const attributes = {
   fastLeave: "fastLeave",
   cost: "cost",
   priority: "priority",
-} as const satisfies Record<Name, keyof BridgePortData>;
+} as const satisfies Record<Name, keyof PortData>;
 
 function read({ link }: ObservedLink, name: Name): boolean | number | undefined {
   const value = link.port?.[attributes[name]];
