@@ -1,6 +1,16 @@
 import { type AnyProperty, differences, inputOf, shown, valueAt } from "./differences";
 import { isTuntapError } from "./errors";
-import { type Census, census, leasedBy, removalOf, standsForNamespace, type Unseen } from "./host/census";
+import {
+  type Census,
+  census,
+  type LeasedTable,
+  leasedBy,
+  removalOf,
+  standsForNamespace,
+  tableRemovalOf,
+  tablesLeasedBy,
+  type Unseen,
+} from "./host/census";
 import type { Host } from "./host/host";
 import { type LeaseStack, leaseName, parseUrn } from "./host/leases";
 import { describeLeases, describeLink } from "./host/links";
@@ -94,8 +104,9 @@ export async function inspect(
   host: Host,
   { resources, unfinished, stacks }: Recollection,
 ): Promise<Inspected> {
-  const [everything, ...inspected] = await Promise.all([
+  const [everything, tables, ...inspected] = await Promise.all([
     census(host),
+    tablesLeasedBy(host, stacks),
     ...resources.flatMap(membersOf).map((recorded) => inspectResource(host, recorded)),
   ]);
   const begun = unfinished.map((resource) => inspectUnfinished(host, resource, everything));
@@ -109,20 +120,22 @@ export async function inspect(
           numberOf(one.lease, [lease]) !== undefined ||
           memberLeasesOf(one.kind, one.lease).includes(lease)),
     );
-  const orphans = leasedBy(everything.links, stacks).filter(
-    ({ lease, namespace }) => !awaited(lease) && !seen.has(place(lease, namespace)),
-  );
+  const isLeftOver = ({ lease, namespace }: { lease: string; namespace: string | undefined }) =>
+    !awaited(lease) && !seen.has(place(lease, namespace));
+  const orphans = leasedBy(everything.links, stacks).filter(isLeftOver);
   return {
     // A state's own order is that in which things were made, which is another one every time.
     resources: [...inspected.map(({ inspection }) => inspection), ...begun].sort((one, other) =>
       sortKey(one).localeCompare(sortKey(other)),
     ),
     // What is in a namespace goes before the namespace.
-    orphans: await Promise.all(
-      [...orphans.filter((orphan) => !standsForNamespace(orphan)), ...orphans.filter(standsForNamespace)].map(
-        (orphan) => describeOrphan(host, orphan),
-      ),
-    ),
+    orphans: await Promise.all([
+      ...orphans
+        .filter((orphan) => !standsForNamespace(orphan))
+        .map((orphan) => describeOrphan(host, orphan)),
+      ...tables.filter(isLeftOver).map(describeTable),
+      ...orphans.filter(standsForNamespace).map((orphan) => describeOrphan(host, orphan)),
+    ]),
     unseen: everything.unseen,
   };
 }
@@ -334,6 +347,20 @@ async function describeOrphan(host: Host, orphan: ReturnType<typeof leasedBy>[nu
       : describeLink(link),
     holders: await nameUsers(host, processes),
     removal: removalOf(orphan),
+  };
+}
+
+function describeTable(left: LeasedTable): Orphan {
+  const { namespace, table, lease } = left;
+  const called = `${table.family} ${table.name}`;
+  return {
+    kind: "nftables table",
+    name: called,
+    ...(namespace === undefined ? {} : { namespace }),
+    lease,
+    description: `nftables table ${called} (${describeLeases([lease])})`,
+    holders: [],
+    removal: tableRemovalOf(left),
   };
 }
 

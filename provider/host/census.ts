@@ -4,6 +4,7 @@ import type { Host } from "./host";
 import { isOfStack, type LeaseStack } from "./leases";
 import type { Link } from "./links";
 import { loopbackIndex } from "./namespaces";
+import type { NftTable } from "./nftables";
 
 /** A namespace that could not be looked into. */
 export interface Unseen {
@@ -67,6 +68,41 @@ export function leasedBy(links: readonly Located[], stacks: readonly LeaseStack[
     const lease = link.leases.find((candidate) => stacks.some((stack) => isOfStack(candidate, stack)));
     return lease === undefined ? [] : [{ namespace, link, lease }];
   });
+}
+
+/** A table of nftables that carries a lease of one of the stacks. */
+export interface LeasedTable {
+  namespace: NamespaceName;
+  table: NftTable;
+  lease: string;
+}
+
+/** In the host's namespace and all that have a name; none of where tables cannot be listed, as without nft. */
+export async function tablesLeasedBy(host: Host, stacks: readonly LeaseStack[]): Promise<LeasedTable[]> {
+  if (stacks.length === 0) return [];
+  const places = [undefined, ...(await host.namespaces.names()).sort()];
+  const tables = await Promise.all(places.map((namespace) => tablesOf(host, namespace)));
+  return places.flatMap((namespace, index) =>
+    (tables[index] ?? []).flatMap((table) => {
+      const lease = table.leases.find((candidate) => stacks.some((stack) => isOfStack(candidate, stack)));
+      return lease === undefined ? [] : [{ namespace, table, lease }];
+    }),
+  );
+}
+
+async function tablesOf(host: Host, namespace: NamespaceName): Promise<readonly NftTable[]> {
+  try {
+    return await host.nftables.tables(namespace);
+  } catch (error) {
+    if (isTuntapError(error)) return [];
+    throw error;
+  }
+}
+
+/** The words of a command that deletes it by hand. */
+export function tableRemovalOf({ namespace, table: { family, name } }: LeasedTable): string[] {
+  const words = ["nft", "delete", "table", family, name];
+  return namespace === undefined ? words : ["ip", "netns", "exec", namespace, ...words];
 }
 
 /** The lease of a namespace stands on its `lo`. */

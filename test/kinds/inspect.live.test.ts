@@ -6,6 +6,7 @@ import { type Inspected, type Inspection, inspect, type Recollection } from "../
 import { openKernel } from "../../provider/kernel/open";
 import { Lab } from "../harness/lab";
 import { Program } from "../harness/program";
+import { run } from "../harness/shell";
 import { kind, lab, program, useTunLab } from "./tun-lab";
 
 useTunLab();
@@ -151,6 +152,34 @@ test("an orphan: a link of this instance that the state does not know, and no ot
       removal: ["ip", "-n", lab.name, "link", "del", "dev", "dev1"],
     },
   ]);
+});
+
+test("a table of nftables that no state knows, and how it is removed", async () => {
+  const nat = { source: ["192.0.2.0/24"], namespace: lab.name };
+  await program.declare("Nat", "dev0", nat);
+  await new Program().declare("Nat", "dev1", nat);
+  await lab.exec("nft", "add", "table", "inet", "others");
+  expect((await look()).orphans).toEqual([]);
+  const { urn } = program.identity("Nat", "dev0");
+  const unfinished = [{ urn, instance: program.instance }];
+  expect((await look(program, { resources: [], unfinished })).orphans).toEqual([]);
+  const lease = program.state.get("dev0")?.outputs.__lease as string;
+  const { orphans } = await look(program, { resources: [] });
+  expect(orphans).toEqual([
+    {
+      kind: "nftables table",
+      name: "inet dev0",
+      namespace: lab.name,
+      lease,
+      description: `nftables table inet dev0 (lease ${lease})`,
+      holders: [],
+      removal: ["ip", "netns", "exec", lab.name, "nft", "delete", "table", "inet", "dev0"],
+    },
+  ]);
+  const [command = "", ...words] = orphans[0]?.removal ?? [];
+  await run(command, ...words);
+  expect(await lab.exec("nft", "list", "tables")).toBe("table inet dev1\ntable inet others\n");
+  await lab.exec("nft", "flush", "ruleset");
 });
 
 test("a link that was moved away: its resource is told of, wherever it is found", async () => {
