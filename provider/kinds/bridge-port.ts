@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { TuntapError } from "../errors";
+import { addressText } from "../host/addresses";
 import type { Host } from "../host/host";
 import { addAlternativeName, describeLink, type Link, removeAlternativeName, setLink } from "../host/links";
 import { accepted, refusal } from "../host/refusals";
@@ -198,6 +199,12 @@ async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Hos
       ...problems,
       { property: "interface", code, message: `${facts.message}. ${remedy}`, warning: true },
     ];
+  }
+  const { addresses } = await host.scenes.lately(place);
+  const own = (addresses.get(link.ifindex) ?? []).filter(({ kernelMade }) => !kernelMade).map(addressText);
+  if (own.length > 0) {
+    const message = `interface ${JSON.stringify(name)} has addresses (${own.join(", ")}), and the host does not answer to addresses of a bridge's port; give them to the bridge`;
+    problems.push({ property: "interface", message, warning: true });
   }
   const wanted = typeof bridge === "string" ? links.named(bridge)?.ifindex : undefined;
   if (link.master === wanted) return problems;

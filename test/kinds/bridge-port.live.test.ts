@@ -55,6 +55,17 @@ describe("an interface of others", () => {
     expect(await ports()).toEqual(before);
   });
 
+  test("with addresses of its own is warned of, as long as it has them", async () => {
+    await lab.ip("addr", "add", "192.0.2.1/24", "dev", "nic0");
+    await lab.ip("addr", "add", "2001:db8::1/64", "dev", "nic0", "nodad");
+    const warning =
+      /interface "nic0" has addresses \(192\.0\.2\.1\/24, 2001:db8::1\/64\), and the host does not answer/;
+    for (const run of [program, program.newRun()])
+      expect((await run.declare(kind, "uplink", port())).notices).toEqual([expect.stringMatching(warning)]);
+    await lab.ip("addr", "flush", "dev", "nic0", "scope", "global");
+    expect((await program.newRun().declare(kind, "uplink", port())).notices).toEqual([]);
+  });
+
   test("changes bridges live", async () => {
     await program.declare(kind, "uplink", port());
     expect((await program.declare(kind, "uplink", port({ bridge: "br1" }))).operation).toBe("update");
