@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Program } from "../harness/program";
+import { bridgePort } from "../harness/topology/foreign";
 import { Hand } from "../harness/topology/hand";
 import { bridge, pool, tap } from "../harness/topology/links";
 import { namespace, nat, route, sysctl, sysctls } from "../harness/topology/settings";
@@ -22,7 +23,7 @@ import { pair, vxlan } from "../harness/topology/tunnels";
 import { addressesOf, linkFaults, overview, type SeenLink, Witness } from "../harness/topology/witness";
 
 /** Each behind those that it may depend on. */
-const models = [namespace, bridge, tap, pool, pair, vxlan, route, sysctl, nat];
+const models = [namespace, bridge, bridgePort, tap, pool, pair, vxlan, route, sysctl, nat];
 const runs = Number(process.env.TUNTAP_TEST_RUNS ?? 200);
 const limit = 900_000;
 const seed = process.env.TUNTAP_TEST_SEED;

@@ -89,10 +89,17 @@ export const ports = fc
   )
   .filter((port) => Object.keys(port).length > 0);
 
+/** As `ip` shows them. */
+export function portFacts(port: unknown = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(port as Inputs).map(([key, value]) => [portWords[key as keyof typeof portWords], value]),
+  );
+}
+
 export function expected(name: string, { place, inputs }: Resource, shown: Inputs): ExpectedLink {
-  const { up = true, mtu, bridge, port = {} } = inputs;
-  const slave = Object.entries(port as Inputs).map(([key, value]) => [
-    `linkinfo.info_slave_data.${portWords[key as keyof typeof portWords]}`,
+  const { up = true, mtu, bridge, port } = inputs;
+  const slave = Object.entries(portFacts(port)).map(([word, value]) => [
+    `linkinfo.info_slave_data.${word}`,
     value,
   ]);
   return {

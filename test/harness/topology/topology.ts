@@ -11,6 +11,9 @@ import type { Witness } from "./witness";
 export const places = ["here", "there", "made"] as const;
 export type Place = (typeof places)[number];
 
+/** Stands for a network card: an interface in `@here` that outlives all topologies. */
+export const card = "nic0";
+
 /** A resource, which comes behind those that it depends on. */
 export interface Resource {
   kind: string;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { Lab } from "../lab";
 import { run } from "../shell";
-import { type ExpectedLink, type Place, places } from "./topology";
+import { card, type ExpectedLink, type Place, places } from "./topology";
 
 /** A link and its addresses as `ip -j -d addr` prints them. */
 export interface SeenLink {
@@ -23,6 +23,8 @@ export class Witness {
 
   static async open(): Promise<Witness> {
     const [here, there] = [await Lab.open(), await Lab.open()];
+    await here.ip("tuntap", "add", "dev", card, "mode", "tap");
+    await here.ip("link", "set", card, "up");
     return new Witness({ here, there, made: Lab.named(`${here.name}-made`) });
   }
 
