@@ -8,7 +8,8 @@ export type AnyProperty = Property<any, any, any>;
 
 /** The input that a path of `Property.inputs` leads into. */
 export function inputOf(path: string): string {
-  return path.split(".", 1)[0] as string;
+  const dot = path.indexOf(".");
+  return dot < 0 ? path : path.slice(0, dot);
 }
 
 /** The value at a path of `Property.inputs`; undefined where there is none. */

@@ -1,3 +1,4 @@
+import { namesText, numbersOf, numbersText } from "./compact";
 import { TuntapError } from "./errors";
 import { memberNumber, numberedLease } from "./host/leases";
 import type { Inputs, SetKind } from "./kinds/kind";
@@ -41,7 +42,7 @@ export function recordedMembers(kind: SetKind, recorded: Outputs): Map<number, O
   const lease = leaseOf(recorded);
   const known = kind.recall(recorded);
   const numbers = (recorded.__numbers as number[] | undefined) ?? known.map((_, position) => position);
-  const ifindexes = (recorded.__ifindexes as number[] | undefined) ?? [];
+  const ifindexes = typeof recorded.__ifindexes === "string" ? numbersOf(recorded.__ifindexes) : [];
   const declared = declaredOf(kind, recorded);
   // After a refresh that found fewer, they are those of the highest numbers all the same.
   const count = Math.max(0, ...numbers) + (numbers.length > 0 ? 1 : 0);
@@ -58,7 +59,7 @@ export function recordedMembers(kind: SetKind, recorded: Outputs): Map<number, O
         __bootId: recorded.__bootId,
         __namespaceInode: recorded.__namespaceInode,
         __lease: who.member?.lease,
-        __declared: Object.keys(member).filter((name) => member[name] !== undefined),
+        __declared: namesText(Object.keys(member).filter((name) => member[name] !== undefined)),
         __tuntap: who,
       };
       return [number, outputs];
@@ -78,7 +79,7 @@ export function unrecordedMember(
     name,
     namespace,
     __lease: numberedLease(setLease, number),
-    __declared: [],
+    __declared: "",
     __tuntap: memberIdentities(kind, identity, setLease)(number),
   };
 }
@@ -93,7 +94,7 @@ export function rememberMembers(members: ReadonlyMap<number, Outputs>): Record<s
     __bootId: first?.__bootId,
     // Members in several namespaces are found by their leases alone.
     ...(inodes.size === 1 && { __namespaceInode: first?.__namespaceInode }),
-    __ifindexes: outputs.map(({ ifindex }) => ifindex),
+    __ifindexes: numbersText(outputs.map(({ ifindex }) => ifindex as number)),
     ...(numbers.some((number, position) => number !== position) && { __numbers: numbers }),
   };
 }

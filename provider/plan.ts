@@ -13,6 +13,7 @@ import {
 import type { Host } from "./host/host";
 import type { BusyMode, Kind, Target, ValueSchema } from "./kinds/kind";
 import {
+  declaredIn,
   mask,
   type Notice,
   nameOf,
@@ -119,7 +120,7 @@ export class Planner {
     }
     if (!equal(identity, recorded.__tuntap)) result.changes = true;
     // What is declared as a whole, and no object, is declared still.
-    const perhaps = (recorded.__declared ?? []).filter(
+    const perhaps = declaredIn(recorded).filter(
       (path) => valueAt(inputs, path) === undefined || schemaAt(kind, path)?.properties !== undefined,
     );
     for (const path of perhaps.flatMap((each) => rowPaths(kind, each, recorded))) {

@@ -1,6 +1,7 @@
 import { onBusyOf, Patience } from "./busy";
 import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
+import { namesText } from "./compact";
 import { converge, HalfMade, remove } from "./converge";
 import { covered, describeDifference, differences, inputOf } from "./differences";
 import { isTuntapError } from "./errors";
@@ -187,7 +188,7 @@ export class Reconciler {
     Object.assign(outputs, kind.remember(object, target), {
       __tuntap: identity,
       __lease: target.lease,
-      __declared: declaredPaths(kind, declared),
+      __declared: namesText(declaredPaths(kind, declared)),
     });
     hideDerived(kind, outputs, declared, identity);
     Object.assign(inputs, declaredOf(kind, outputs));
@@ -210,14 +211,12 @@ export class Reconciler {
 }
 
 /** Outputs that would tell a secret input by another name are left out. */
-function hideDerived(kind: Kind, outputs: Outputs, declared: Inputs, identity: Identity): void {
+function hideDerived(kind: Kind, outputs: Outputs, declared: Inputs, { secrets = [] }: Identity): void {
+  if (secrets.length === 0) return;
   for (const name in kind.outputs)
-    if (kind.outputs[name]?.from?.some((input) => identity.secrets?.includes(input))) delete outputs[name];
+    if (kind.outputs[name]?.from?.some((input) => secrets.includes(input))) delete outputs[name];
   for (const property of kind.properties) {
-    if (
-      property.inputs.length < 2 ||
-      !property.inputs.some((name) => identity.secrets?.includes(inputOf(name)))
-    )
+    if (property.inputs.length < 2 || !property.inputs.some((name) => secrets.includes(inputOf(name))))
       continue;
     for (const name of property.inputs) {
       if (declared[name] === undefined) delete outputs[name];

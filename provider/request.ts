@@ -1,3 +1,4 @@
+import { namesOf } from "./compact";
 import { inputOf, valueAt } from "./differences";
 import { TuntapError } from "./errors";
 import { canonicalAddress, canonicalCidr } from "./host/addresses";
@@ -34,8 +35,11 @@ export interface Wanted {
 export interface Hidden {
   __tuntap: Identity;
   __lease: string;
-  /** Names (inside lists of objects, paths) of the inputs that the program declared, so that a refresh knows what to compare. */
-  __declared: string[];
+  /**
+   * Names (inside lists of objects, paths) of the inputs that the program declared, so that a refresh knows what to compare.
+   * A text of `compact.ts`.
+   */
+  __declared: string;
 }
 
 export type Outputs = Record<string, unknown> & Partial<Hidden>;
@@ -119,12 +123,20 @@ export function targetOf(
   };
 }
 
+/** What was declared when the outputs were recorded. */
+export function declaredIn({ __declared }: Outputs): readonly string[] {
+  // A list in records from before it was a text.
+  return Array.isArray(__declared) ? __declared : namesOf(__declared ?? "");
+}
+
 /** Declared inputs as they stand in outputs: in the program's words where the kernel agrees, else the kernel's. */
 export function declaredOf(kind: Declaration, outputs: Outputs): Record<string, unknown> {
   const declared: Record<string, unknown> = {};
-  for (const path of outputs.__declared ?? []) {
+  for (const path of declaredIn(outputs)) {
     const value = valueAt(outputs, path);
-    if (inputOf(path) in kind.inputs && value !== undefined) put(declared, path.split("."), value);
+    if (value === undefined || !(inputOf(path) in kind.inputs)) continue;
+    if (path.includes(".")) put(declared, path.split("."), value);
+    else declared[path] = value;
   }
   return declared;
 }
@@ -142,22 +154,23 @@ function put(into: Record<string, unknown>, [key = "", ...rest]: string[], value
  * are declared outputs have others.
  */
 export function declaredPaths(kind: Declaration, declared: Inputs): string[] {
-  return Object.entries(kind.inputs).flatMap(([name, { items }]) => {
+  const paths: string[] = [];
+  for (const name of Object.keys(kind.inputs)) {
     const value = declared[name];
-    if (value === undefined) return [];
+    if (value === undefined) continue;
     // Of an empty list there is nothing in it to name.
-    if (!items?.properties || (value as Inputs[]).length === 0) return [name];
-    return (value as Inputs[]).flatMap((element, position) =>
-      Object.keys(element)
-        .filter((key) => element[key] !== undefined)
-        .map((key) => `${name}.${position}.${key}`),
-    );
-  });
+    if (!kind.inputs[name]?.items?.properties || (value as Inputs[]).length === 0) paths.push(name);
+    else
+      for (const [position, element] of (value as Inputs[]).entries())
+        for (const key of Object.keys(element))
+          if (element[key] !== undefined) paths.push(`${name}.${position}.${key}`);
+  }
+  return paths;
 }
 
 /** Whether a value was declared when the outputs were recorded. */
 export function wasDeclared(recorded: Outputs, path: string): boolean {
-  for (const name of recorded.__declared ?? [])
+  for (const name of declaredIn(recorded))
     if (path === name || leadsInto(path, name) || leadsInto(name, path)) return true;
   return false;
 }

@@ -1,4 +1,5 @@
 import { consequence, onBusyOf } from "./busy";
+import { namesText } from "./compact";
 import { equal } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import { leasedIn } from "./host/census";
@@ -278,7 +279,7 @@ export class Sets {
       ...rememberMembers(outputsOf),
       __tuntap: identity,
       __lease: lease,
-      __declared: Object.keys(kind.inputs).filter((name) => declared[name] !== undefined),
+      __declared: namesText(Object.keys(kind.inputs).filter((name) => declared[name] !== undefined)),
     };
     const name = nameOf(kind, declared);
     const id = declared.namespace === undefined ? String(name) : `${declared.namespace}/${name}`;
