@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
+import { decodingChanges } from "../kernel/changes";
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import {
@@ -9,7 +10,7 @@ import {
   encodeAddress,
   IFA_F,
 } from "../netlink/address";
-import { NLM_F, RTM, splitMessages } from "../netlink/message";
+import { NLM_F, RTM } from "../netlink/message";
 import { change } from "./batch";
 
 /** An address with its prefix length, in canonical text: `192.0.2.1/24`, `2001:db8::1/64`. */
@@ -53,7 +54,7 @@ export class Addresses {
     this.dump = new SharedDump(
       kernel,
       encodeAddress(RTM.GETADDR, NLM_F.REQUEST | NLM_F.DUMP, {}),
-      decodeTable,
+      decodingChanges(addressOf, tableOf),
     );
   }
 
@@ -161,26 +162,33 @@ const decodeSeen = addressDecoder("address", "local", "broadcast", "flags", "pro
 
 type Seen = ReturnType<typeof decodeSeen>;
 
-function decodeTable(bytes: Buffer): AddressTable {
+/** An address and whose it is; undefined for a message that is about something else. */
+function addressOf(received: Buffer): { ifindex: number; address: Address } | undefined {
+  const message = decodeSeen(received);
+  const { type, header, attributes } = message;
+  // On a point-to-point address IFA_ADDRESS is the peer; IFA_LOCAL is ours where it is given.
+  const { local, address: prefix, broadcast } = attributes;
+  const text = local ?? prefix;
+  if (type !== RTM.NEWADDR || text === undefined) return undefined;
+  const narrow = header.family === AF_INET;
+  const address = {
+    cidr: `${narrow ? text : canonicalAddress(text)}/${header.prefixLength}`,
+    peer: narrow && local !== undefined && prefix !== local ? prefix : undefined,
+    broadcast,
+    kernelMade: isKernelMade(message),
+    secondary: narrow && ((attributes.flags ?? header.flags) & IFA_F.SECONDARY) !== 0,
+    // A copy: the message is a part of its dump, all of which would stay in memory with it.
+    received: Buffer.from(received),
+  };
+  return { ifindex: header.index, address };
+}
+
+function tableOf(found: readonly { ifindex: number; address: Address }[]): AddressTable {
   const table = new Map<number, Address[]>();
-  for (const received of splitMessages(bytes)) {
-    const message = decodeSeen(received);
-    if (message.type !== RTM.NEWADDR) continue;
-    const { header, attributes } = message;
-    // On a point-to-point address IFA_ADDRESS is the peer; IFA_LOCAL is ours where it is given.
-    const text = attributes.local ?? attributes.address;
-    if (text === undefined) continue;
-    const list = table.get(header.index) ?? [];
-    const { local, address } = attributes;
-    list.push({
-      cidr: `${header.family === AF_INET ? text : canonicalAddress(text)}/${header.prefixLength}`,
-      peer: header.family === AF_INET && local !== undefined && address !== local ? address : undefined,
-      broadcast: attributes.broadcast,
-      kernelMade: isKernelMade(message),
-      secondary: header.family === AF_INET && ((attributes.flags ?? header.flags) & IFA_F.SECONDARY) !== 0,
-      received,
-    });
-    table.set(header.index, list);
+  for (const { ifindex, address } of found) {
+    const list = table.get(ifindex);
+    if (list) list.push(address);
+    else table.set(ifindex, [address]);
   }
   return table;
 }

@@ -1,3 +1,4 @@
+import { decodingChanges } from "../kernel/changes";
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import type { BridgeData, BridgePortData } from "../netlink/bridge";
@@ -104,7 +105,7 @@ export class Links {
 
   constructor(private readonly kernel: Kernel) {
     const request = encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, {}, { extMask: skipStatistics });
-    this.dump = new SharedDump(kernel, request, decodeTable);
+    this.dump = new SharedDump(kernel, request, decodingChanges(linkOf, tableOf));
   }
 
   /** Errors: NAMESPACE_MISSING. */
@@ -119,7 +120,8 @@ export class Links {
   async behind(from: NamespaceName, namespaceId: number): Promise<LinkTable> {
     const attributes = { extMask: skipStatistics, targetNetnsid: namespaceId };
     const request = encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, {}, attributes);
-    return decodeTable((await this.kernel.dump(from, request)).bytes);
+    const { bytes } = await this.kernel.dump(from, request);
+    return tableOf(splitMessages(bytes).flatMap((message) => linkOf(message) ?? []));
   }
 }
 
@@ -204,40 +206,41 @@ const decodeLink = linkDecoder(
   portAttributes,
 );
 
-function decodeTable(bytes: Buffer): LinkTable {
-  const links: Link[] = [];
-  for (const message of splitMessages(bytes)) {
-    const { type, header, attributes } = decodeLink(message);
-    if (type !== RTM.NEWLINK) continue;
-    const alternativeNames = attributes.propList?.altIfname ?? [];
-    const { kind, data, slaveKind, slaveData } = attributes.linkinfo ?? {};
-    links.push({
-      ifindex: header.index,
-      name: attributes.ifname ?? "",
-      alternativeNames,
-      leases: alternativeNames.filter(isLease),
-      kind,
-      up: (header.flags & IFF.UP) !== 0,
-      broadcast: (header.flags & IFF.BROADCAST) !== 0,
-      carrier: (header.flags & IFF.LOWER_UP) !== 0,
-      promiscuous: (header.flags & IFF.PROMISC) !== 0,
-      allMulticast: (header.flags & IFF.ALLMULTI) !== 0,
-      multicast: (header.flags & IFF.MULTICAST) !== 0,
-      arp: (header.flags & IFF.NOARP) === 0,
-      mtu: attributes.mtu ?? 0,
-      txQueueLength: attributes.txqlen ?? 0,
-      master: attributes.master ?? 0,
-      below: attributes.link ? { ifindex: attributes.link, namespaceId: attributes.linkNetnsid } : undefined,
-      macAddress: attributes.address || undefined,
-      alias: attributes.ifalias,
-      group: attributes.group ?? 0,
-      tun: kind === "tun" ? decodeTun(data as TunData | undefined) : undefined,
-      bridge: kind === "bridge" ? (data as BridgeData | undefined) : undefined,
-      port: slaveKind === "bridge" ? (slaveData as PortData | undefined) : undefined,
-      vxlan: kind === "vxlan" ? (data as VxlanData | undefined) : undefined,
-    });
-  }
+function tableOf(links: readonly Link[]): LinkTable {
   return new LinkTable(links);
+}
+
+/** undefined for a message that is about something else. */
+function linkOf(message: Buffer): Link | undefined {
+  const { type, header, attributes } = decodeLink(message);
+  if (type !== RTM.NEWLINK) return undefined;
+  const alternativeNames = attributes.propList?.altIfname ?? [];
+  const { kind, data, slaveKind, slaveData } = attributes.linkinfo ?? {};
+  return {
+    ifindex: header.index,
+    name: attributes.ifname ?? "",
+    alternativeNames,
+    leases: alternativeNames.filter(isLease),
+    kind,
+    up: (header.flags & IFF.UP) !== 0,
+    broadcast: (header.flags & IFF.BROADCAST) !== 0,
+    carrier: (header.flags & IFF.LOWER_UP) !== 0,
+    promiscuous: (header.flags & IFF.PROMISC) !== 0,
+    allMulticast: (header.flags & IFF.ALLMULTI) !== 0,
+    multicast: (header.flags & IFF.MULTICAST) !== 0,
+    arp: (header.flags & IFF.NOARP) === 0,
+    mtu: attributes.mtu ?? 0,
+    txQueueLength: attributes.txqlen ?? 0,
+    master: attributes.master ?? 0,
+    below: attributes.link ? { ifindex: attributes.link, namespaceId: attributes.linkNetnsid } : undefined,
+    macAddress: attributes.address || undefined,
+    alias: attributes.ifalias,
+    group: attributes.group ?? 0,
+    tun: kind === "tun" ? decodeTun(data as TunData | undefined) : undefined,
+    bridge: kind === "bridge" ? (data as BridgeData | undefined) : undefined,
+    port: slaveKind === "bridge" ? (slaveData as PortData | undefined) : undefined,
+    vxlan: kind === "vxlan" ? (data as VxlanData | undefined) : undefined,
+  };
 }
 
 function decodeTun(data: TunData = {}): Tun {

@@ -16,9 +16,9 @@ export class SharedDump<T> {
    * @param request the netlink dump request.
    * @param decode makes of the dump's bytes what the callers share; they must not change it.
    */
-  constructor(kernel: Kernel, request: Buffer, decode: (bytes: Buffer) => T) {
+  constructor(kernel: Kernel, request: Buffer, decode: (bytes: Buffer, namespace: NamespaceName) => T) {
     this.collectors = new KeyedCollectors(async (namespace, askers) => {
-      const shared = decode(await consistentDump(kernel, namespace, request));
+      const shared = decode(await consistentDump(kernel, namespace, request), namespace);
       return askers.map(() => shared);
     });
   }
