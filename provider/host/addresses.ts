@@ -1,6 +1,5 @@
 import { isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
-import { decodingChanges } from "../kernel/changes";
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import {
@@ -12,6 +11,7 @@ import {
 } from "../netlink/address";
 import { NLM_F, RTM } from "../netlink/message";
 import { change } from "./batch";
+import { decodingChanges } from "./changes";
 
 /** An address with its prefix length, in canonical text: `192.0.2.1/24`, `2001:db8::1/64`. */
 export type Cidr = string;

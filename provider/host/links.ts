@@ -1,4 +1,3 @@
-import { decodingChanges } from "../kernel/changes";
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import type { BridgeData, BridgePortData } from "../netlink/bridge";
@@ -7,6 +6,7 @@ import { NLM_F, RTM, splitMessages } from "../netlink/message";
 import type { TunData } from "../netlink/tun";
 import type { VxlanData } from "../netlink/vxlan";
 import { change } from "./batch";
+import { decodingChanges } from "./changes";
 import { isLease } from "./leases";
 
 /** RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): the counters are most of a dump, and nobody here reads them. */

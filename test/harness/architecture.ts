@@ -38,7 +38,7 @@ const floors: readonly (readonly Room[])[] = [
   [folder("provider/kinds")],
   [folder("provider/host")],
   [folder("provider/netlink"), folder("provider/kernel")],
-  [files("provider/errors")],
+  [files("provider/errors"), files("provider/compact")],
 ];
 
 const longestFile = 500;

@@ -1,7 +1,7 @@
 /** Dumps of which only the messages are decoded that differ from those of the last one. */
 
 import { expect, test } from "vitest";
-import { decodingChanges } from "../../provider/kernel/changes";
+import { decodingChanges } from "../../provider/host/changes";
 import { encodeAddress } from "../../provider/netlink/address";
 import { decodeLink, encodeLink } from "../../provider/netlink/link";
 import { RTM } from "../../provider/netlink/message";

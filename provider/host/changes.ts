@@ -1,6 +1,6 @@
+import type { NamespaceName } from "../kernel/kernel";
 import { readU32 } from "../netlink/bytes";
 import { messageHeader, splitMessages } from "../netlink/message";
-import type { NamespaceName } from "./kernel";
 
 /** `ifi_index` and `ifa_index`: struct ifinfomsg and struct ifaddrmsg both have it at offset 4. */
 const indexAt = messageHeader.size + 4;
