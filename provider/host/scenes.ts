@@ -26,12 +26,12 @@ interface Sources {
  * The engine asks for one resource after the other, many hundred times in a run, and to look at a namespace costs as
  * much as it has links and addresses, about 10 µs each: without more ado the square. So who writes waits for company
  * while the share of each is more than half a millisecond, and a plan takes what was seen a moment ago, so that
- * looking is at most a tenth of the work. Whoever is written for meanwhile will ask too.
+ * looking is a fiftieth of the work or so. Whoever is written for meanwhile will ask too.
  */
 const objectsPerAsker = 50;
 const gathering = { quiet: 5, limit: 250 };
-const freshMillisecondsPerObject = 0.1;
-const longestFreshMilliseconds = 250;
+const freshMillisecondsPerObject = 0.5;
+const longestFreshMilliseconds = 1000;
 
 export class Scenes {
   private readonly looking: KeyedCollectors<NamespaceName, "plan" | "work", Scene>;
@@ -71,7 +71,7 @@ export class Scenes {
   }
 
   /**
-   * As it was at most a moment ago (0.1 ms for each link and address, 250 ms at most), and not before anything was
+   * As it was at most a moment ago (0.5 ms for each link and address, a second at most), and not before anything was
    * last written from here. Errors: NAMESPACE_MISSING.
    */
   async lately(namespace: NamespaceName): Promise<Scene> {

@@ -65,7 +65,11 @@ export async function sightLink(target: Target, host: Host, kind: string): Promi
 
 /** Whether anything is declared of the VLANs of a port, or was. */
 function concernsVlans({ wanted, recorded }: Target): boolean {
-  return [wanted, recorded].some((values) => (values?.port as Inputs | undefined)?.vlans !== undefined);
+  return declaresVlans(wanted) || declaresVlans(recorded);
+}
+
+function declaresVlans(values: Inputs | undefined): boolean {
+  return (values?.port as Inputs | undefined)?.vlans !== undefined;
 }
 
 /** undefined where the namespace does not exist. */
