@@ -41,15 +41,13 @@ function member(values: Inputs, shape: Inputs, number: number): Inputs {
   const bridge = bridgeOf(values, number);
   const { base, guestBase } = (macPlan as MacPlan | undefined) ?? {};
   const planned = plannedFor(values, number);
-  return {
-    ...shape,
-    name: numbered(namePattern as string, number),
-    ...(planned.address !== undefined && { address: planned.address }),
-    ...(base !== undefined && { macAddress: plannedMac(base, number) }),
-    ...(guestBase !== undefined && { guestMacAddress: plannedMac(guestBase, number) }),
-    ...(bridge !== undefined && { bridge }),
-    ...(namespacePattern !== undefined && { namespace: numbered(namespacePattern as string, number) }),
-  };
+  const made: Record<string, unknown> = { ...shape, name: numbered(namePattern as string, number) };
+  if (planned.address !== undefined) made.address = planned.address;
+  if (base !== undefined) made.macAddress = plannedMac(base, number);
+  if (guestBase !== undefined) made.guestMacAddress = plannedMac(guestBase, number);
+  if (bridge !== undefined) made.bridge = bridge;
+  if (namespacePattern !== undefined) made.namespace = numbered(namespacePattern as string, number);
+  return made;
 }
 
 function expand(values: Inputs): Inputs[] {
@@ -89,6 +87,9 @@ const memberOutputs: readonly [output: string, tells: string, only?: string][] =
 
 /** One of the output `members`. */
 type Member = Inputs;
+
+/** Those that are recorded of each nowhere else. */
+const recalled = ["name", "namespace", "address", "macAddress", "bridge"];
 
 /** What the consumer of each is told, as of a single interface. */
 const tellings: Readonly<Record<string, FieldSchema>> = Object.fromEntries(
@@ -186,23 +187,22 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
       ([, from, only]) => !secrets.includes(from) && (only === undefined || values[only] !== undefined),
     );
     const shown = [...members].map(([number, outputs]): Member => {
-      const entries: Inputs = { ...outputs, peerAddress: plannedFor(values, number).peer };
-      const there = told.map(([name]) => [name, entries[name]] as const);
-      // Left out, not undefined: the engine takes plain values only.
-      return Object.fromEntries(there.filter(([, value]) => value !== undefined)) as Member;
+      const one: Record<string, unknown> = {};
+      for (const [name] of told) {
+        const value = name === "peerAddress" ? plannedFor(values, number).peer : outputs[name];
+        // Left out, not undefined: the engine takes plain values only.
+        if (value !== undefined) one[name] = value;
+      }
+      return one;
     });
     return { members: shown };
   },
   recall: ({ members }) =>
-    ((members as Member[] | undefined) ?? []).map(
-      ({ name: called, namespace, address: own, macAddress: mac, bridge }): Inputs => ({
-        name: called,
-        ...(namespace !== undefined && { namespace }),
-        ...(own !== undefined && { address: own }),
-        ...(mac !== undefined && { macAddress: mac }),
-        ...(bridge !== undefined && { bridge }),
-      }),
-    ),
+    ((members as Member[] | undefined) ?? []).map((one) => {
+      const known: Record<string, unknown> = {};
+      for (const name of recalled) if (one[name] !== undefined) known[name] = one[name];
+      return known;
+    }),
 };
 
 function nameProblem(bytes: number): (text: string) => string | undefined {
