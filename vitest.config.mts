@@ -6,8 +6,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Processes, not threads: what is entered on a thread, and the addon itself, must not be shared between files.
     pool: "forks",
-    // Tests wait for the kernel and for other processes two fifths of their time.
-    maxWorkers: Math.min(2 * availableParallelism(), 8),
+    // Most of the time is spent in engine processes. Twice as many files at once take two thirds of the time, but starve
+    // one another so that what waits for others may wait in vain.
+    maxWorkers: Math.min(availableParallelism(), 8),
     testTimeout: 180_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000,

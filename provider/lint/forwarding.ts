@@ -49,8 +49,8 @@ function familiesOf({ inputs, hidden }: Passing): Family[] {
   return [...new Set(ends.map((end): Family => (String(end).includes(":") ? "ipv6" : "ipv4")))];
 }
 
-/** Resources that do not depend on one another pass at about the same moment, in any order. */
-const companyMilliseconds = 500;
+/** Resources that do not depend on one another pass at about the same moment, in any order; less so on a busy machine. */
+const companyMilliseconds = 2000;
 
 /** Gives another resource, which may be behind this one, a moment to pass. */
 async function company(there: () => boolean): Promise<void> {

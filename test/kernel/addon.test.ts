@@ -158,8 +158,16 @@ describe("a process with the addon", () => {
           const [{ ifindex }] = await addon.tun(undefined, [tap({ flags })]);
           const lease = "lease";
           const [{ pid }] = await addon.hold(undefined, [{ operation: "start", name: "tt-tap", ifindex, flags, lease }]);
-          const threads = readdirSync("/proc/self/task");
-          const children = threads.map((thread) => readFileSync("/proc/self/task/" + thread + "/children", "utf8"));
+          const childrenOf = (thread) => {
+            try {
+              return readFileSync("/proc/self/task/" + thread + "/children", "utf8");
+            } catch (error) {
+              // The thread has ended since it was listed.
+              if (error.code === "ENOENT" || error.code === "ESRCH") return "";
+              throw error;
+            }
+          };
+          const children = readdirSync("/proc/self/task").map(childrenOf);
           console.log(JSON.stringify({ pid, children: children.join("") }));
           process.kill(0, "SIGKILL");
         })();
