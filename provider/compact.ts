@@ -3,6 +3,8 @@
  * in each run, and a text is one value.
  */
 
+import { remembered } from "./remember";
+
 /** Whole numbers: `5-1004,2000`. */
 export function numbersText(numbers: readonly number[]): string {
   const parts: string[] = [];
@@ -29,15 +31,11 @@ export function namesText(names: readonly string[]): string {
   return names.join();
 }
 
-/** Most resources of a program have the same. */
-const known = new Map<string, readonly string[]>([["", []]]);
+/** The names of such a text. Most resources of a program have the same. */
+export const namesOf = remembered((text): readonly string[] => (text === "" ? [] : text.split(",")));
 
-/** The names of such a text. */
-export function namesOf(text: string): readonly string[] {
-  let names = known.get(text);
-  if (names === undefined) {
-    names = text.split(",");
-    known.set(text, names);
-  }
-  return names;
+/** The names of what was declared when outputs were recorded. */
+export function declaredIn({ __declared }: Readonly<Record<string, unknown>>): readonly string[] {
+  // A list in records from before it was a text.
+  return Array.isArray(__declared) ? __declared : namesOf((__declared as string | undefined) ?? "");
 }

@@ -1,5 +1,6 @@
 import type { Host } from "./host/host";
 import type { Difference, Inputs, Kind, Property, Target, Verdict } from "./kinds/kind";
+import { rememberedOf } from "./remember";
 
 // biome-ignore lint/suspicious/noExplicitAny: kinds of all types pass here
 export type AnyDifference = Difference<any, any, any>;
@@ -18,24 +19,18 @@ export function valueAt(inputs: Inputs, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => (value as Inputs | undefined)?.[key], inputs);
 }
 
-/** What follows from a kind alone is worked out once: a run asks for it with every resource. */
-export function oncePerKind<T>(work: (kind: Kind) => T): (kind: Kind) => T {
-  const answers = new WeakMap<Kind, T>();
-  return (kind) => {
-    const known = answers.get(kind);
-    if (known !== undefined) return known;
-    const answer = work(kind);
-    answers.set(kind, answer);
-    return answer;
-  };
+/** Whether a path is that one, or leads into it. */
+export function within(path: string, outer: string): boolean {
+  return path.startsWith(outer) && (path.length === outer.length || path[outer.length] === ".");
 }
 
 /** The inputs whose values properties of the kind compare with the object. */
-export const covered = oncePerKind(
-  (kind): ReadonlySet<string> => new Set(kind.properties.flatMap((property) => property.inputs.map(inputOf))),
+export const covered = rememberedOf(
+  (kind: Kind): ReadonlySet<string> =>
+    new Set(kind.properties.flatMap((property) => property.inputs.map(inputOf))),
 );
 
-const rowsWithUnset = oncePerKind((kind) =>
+const rowsWithUnset = rememberedOf((kind: Kind) =>
   (kind.properties as readonly AnyProperty[]).filter((property) => property.unset !== undefined),
 );
 

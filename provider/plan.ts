@@ -1,4 +1,5 @@
 import { consequence, onBusyOf } from "./busy";
+import { declaredIn } from "./compact";
 import {
   covered,
   describeDifference,
@@ -6,14 +7,14 @@ import {
   equal,
   inputOf,
   judge,
-  oncePerKind,
   unset,
   valueAt,
+  within,
 } from "./differences";
 import type { Host } from "./host/host";
 import type { BusyMode, Kind, Target, ValueSchema } from "./kinds/kind";
+import { rememberedOf } from "./remember";
 import {
-  declaredIn,
   mask,
   type Notice,
   nameOf,
@@ -179,15 +180,10 @@ export class Planner {
 }
 
 /** The inputs that no property compares with the object, so that only what is recorded tells a change. */
-const onlyRecorded = oncePerKind((kind) => {
+const onlyRecorded = rememberedOf((kind: Kind) => {
   const compared = covered(kind);
   return Object.keys(kind.inputs).filter((name) => !compared.has(name));
 });
-
-/** Whether a path is that of a row's input, or leads into one that the row compares as a whole. */
-function within(path: string, input: string): boolean {
-  return path === input || path.startsWith(`${input}.`);
-}
 
 /** The schema of what is at a path of inputs. */
 function schemaAt(kind: Kind, path: string): ValueSchema | undefined {

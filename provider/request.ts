@@ -1,5 +1,5 @@
-import { namesOf } from "./compact";
-import { inputOf, valueAt } from "./differences";
+import { declaredIn } from "./compact";
+import { inputOf, valueAt, within } from "./differences";
 import { TuntapError } from "./errors";
 import { canonicalAddress, canonicalCidr } from "./host/addresses";
 import type { Host } from "./host/host";
@@ -123,12 +123,6 @@ export function targetOf(
   };
 }
 
-/** What was declared when the outputs were recorded. */
-export function declaredIn({ __declared }: Outputs): readonly string[] {
-  // A list in records from before it was a text.
-  return Array.isArray(__declared) ? __declared : namesOf(__declared ?? "");
-}
-
 /** Declared inputs as they stand in outputs: in the program's words where the kernel agrees, else the kernel's. */
 export function declaredOf(kind: Declaration, outputs: Outputs): Record<string, unknown> {
   const declared: Record<string, unknown> = {};
@@ -170,13 +164,7 @@ export function declaredPaths(kind: Declaration, declared: Inputs): string[] {
 
 /** Whether a value was declared when the outputs were recorded. */
 export function wasDeclared(recorded: Outputs, path: string): boolean {
-  for (const name of declaredIn(recorded))
-    if (path === name || leadsInto(path, name) || leadsInto(name, path)) return true;
-  return false;
-}
-
-function leadsInto(path: string, outer: string): boolean {
-  return path.length > outer.length && path[outer.length] === "." && path.startsWith(outer);
+  return declaredIn(recorded).some((name) => within(path, name) || within(name, path));
 }
 
 /** Secrets of the program and of the record: an input that left the program is no longer marked by it. */

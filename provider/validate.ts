@@ -2,6 +2,7 @@ import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
 import type { Declaration, FieldSchema, InputSchema, Inputs, Problem, ValueSchema } from "./kinds/kind";
+import { rememberedOf } from "./remember";
 import { validators } from "./validators";
 
 /**
@@ -52,19 +53,11 @@ function copy(inputs: Inputs): Record<string, unknown> {
   return made;
 }
 
-const checking = new WeakMap<ValueSchema, boolean>();
-
 /** Whether a format says anything of a number in values of that schema; mostly none does. */
-function checksNumbers(schema: ValueSchema): boolean {
-  let checks = checking.get(schema);
-  if (checks === undefined) {
-    const { format = "", items, properties = {} } = schema;
-    const inner = items ? [items] : Object.values(properties);
-    checks = format in numberFormats || inner.some(checksNumbers);
-    checking.set(schema, checks);
-  }
-  return checks;
-}
+const checksNumbers: (schema: ValueSchema) => boolean = rememberedOf(
+  ({ format = "", items, properties = {} }: ValueSchema) =>
+    format in numberFormats || (items ? [items] : Object.values(properties)).some(checksNumbers),
+);
 
 /** What formats say of numbers, of a value and of all that is in it. */
 function numberProblems(schema: ValueSchema, value: unknown, field: string): string[] {

@@ -25,7 +25,7 @@ export interface Census {
 
 /** The links of some namespaces; of the host's and all that have a name (`/run/netns`) where none are given. */
 export async function census(host: Host, namespaces?: readonly NamespaceName[]): Promise<Census> {
-  const places = namespaces ?? [undefined, ...(await host.namespaces.names()).sort()];
+  const places = namespaces ?? (await everyPlace(host));
   const found: Census = { links: [], unseen: [] };
   const tables = await Promise.all(places.map((namespace) => linksOf(host, namespace)));
   for (const [index, namespace] of places.entries()) {
@@ -34,6 +34,11 @@ export async function census(host: Host, namespaces?: readonly NamespaceName[]):
     else found.links.push(...links.map((link) => ({ namespace, link })));
   }
   return found;
+}
+
+/** The host's namespace and all that have a name. */
+async function everyPlace(host: Host): Promise<NamespaceName[]> {
+  return [undefined, ...(await host.namespaces.names()).sort()];
 }
 
 /** The links, or why they cannot be read; a namespace that went away meanwhile has none. */
@@ -65,9 +70,13 @@ export interface Leased extends Located {
 
 export function leasedBy(links: readonly Located[], stacks: readonly LeaseStack[]): Leased[] {
   return links.flatMap(({ namespace, link }) => {
-    const lease = link.leases.find((candidate) => stacks.some((stack) => isOfStack(candidate, stack)));
+    const lease = leaseOf(link.leases, stacks);
     return lease === undefined ? [] : [{ namespace, link, lease }];
   });
+}
+
+function leaseOf(leases: readonly string[], stacks: readonly LeaseStack[]): string | undefined {
+  return leases.find((candidate) => stacks.some((stack) => isOfStack(candidate, stack)));
 }
 
 /** A table of nftables that carries a lease of one of the stacks. */
@@ -80,11 +89,11 @@ export interface LeasedTable {
 /** In the host's namespace and all that have a name; none of where tables cannot be listed, as without nft. */
 export async function tablesLeasedBy(host: Host, stacks: readonly LeaseStack[]): Promise<LeasedTable[]> {
   if (stacks.length === 0) return [];
-  const places = [undefined, ...(await host.namespaces.names()).sort()];
+  const places = await everyPlace(host);
   const tables = await Promise.all(places.map((namespace) => tablesOf(host, namespace)));
   return places.flatMap((namespace, index) =>
     (tables[index] ?? []).flatMap((table) => {
-      const lease = table.leases.find((candidate) => stacks.some((stack) => isOfStack(candidate, stack)));
+      const lease = leaseOf(table.leases, stacks);
       return lease === undefined ? [] : [{ namespace, table, lease }];
     }),
   );

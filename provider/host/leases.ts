@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { remembered } from "../remember";
 
 /**
  * A lease is an alternative name that says which resource of which program made a link. The kernel keeps it
@@ -130,16 +131,3 @@ function hash(parts: string[], digits: number): string {
 }
 
 const digest = remembered((text) => createHash("sha256").update(text).digest("hex"));
-
-/** Keeps its answers: one program has only so many resources, and each is asked about in every call. */
-function remembered<T>(work: (text: string) => T): (text: string) => T {
-  const answers = new Map<string, T>();
-  return (text) => {
-    let answer = answers.get(text);
-    if (answer === undefined) {
-      answer = work(text);
-      answers.set(text, answer);
-    }
-    return answer;
-  };
-}

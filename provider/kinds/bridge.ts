@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { namesOf } from "../compact";
+import { declaredIn } from "../compact";
 import type { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { sameStack } from "../host/leases";
@@ -90,8 +90,7 @@ function otherMtu(mtu: number): number {
 }
 
 const mtuProperty = linkSetting("mtu", {
-  unset: ({ mtu }, recorded) =>
-    mtu !== undefined && !namesOf(String(recorded?.__declared ?? "")).includes("mtu"),
+  unset: ({ mtu }, recorded) => mtu !== undefined && !declaredIn(recorded ?? {}).includes("mtu"),
   messages: ({ want, is, observed }) =>
     (want === is ? [otherMtu(want), want] : [want]).map((mtu) => ({
       bytes: setLink(observed.ifindex, { mtu }),

@@ -39,6 +39,7 @@ const floors: readonly (readonly Room[])[] = [
   [folder("provider/host")],
   [folder("provider/netlink"), folder("provider/kernel")],
   [files("provider/errors"), files("provider/compact")],
+  [files("provider/remember")],
 ];
 
 const longestFile = 500;

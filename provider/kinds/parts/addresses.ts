@@ -13,6 +13,7 @@ import {
   restoreAddress,
   splitCidr,
 } from "../../host/addresses";
+import { rememberedOf } from "../../remember";
 import type { Difference, InputSchema, Inputs, Property, Write } from "../kind";
 import { live } from "./verdicts";
 
@@ -85,14 +86,8 @@ interface ObservedAddresses {
   addresses: readonly Address[];
 }
 
-/** By the inputs, which are asked for several times, and do not change. */
-const known = new WeakMap<Inputs, DesiredAddresses | undefined>();
-
-/** undefined where no address is declared, and others' addresses do not matter. */
-export function desiredAddresses(inputs: Inputs): DesiredAddresses | undefined {
-  if (!known.has(inputs)) known.set(inputs, readAddresses(inputs));
-  return known.get(inputs);
-}
+/** undefined where no address is declared, and others' addresses do not matter. Inputs do not change. */
+export const desiredAddresses = rememberedOf(readAddresses);
 
 function readAddresses(inputs: Inputs): DesiredAddresses | undefined {
   const exclusive = inputs.exclusiveAddresses === true;

@@ -1,4 +1,5 @@
 import { canonicalAddress } from "../../host/addresses";
+import { rememberedOf } from "../../remember";
 import type { InputSchema, Inputs, Problem } from "../kind";
 import { linkNameBytes, linkNameProblem, namespaceNameProblem } from "./names";
 
@@ -152,13 +153,7 @@ function reach(plan: AddressPlan, count: number, bridged: boolean): number {
 }
 
 /** By the plans, which are asked for every member. */
-const subnets = new WeakMap<AddressPlan, Subnet>();
-
-function subnetOf(plan: AddressPlan): Subnet {
-  const subnet = subnets.get(plan) ?? (parseSubnet(plan.subnet) as Subnet);
-  subnets.set(plan, subnet);
-  return subnet;
-}
+const subnetOf = rememberedOf((plan: AddressPlan) => parseSubnet(plan.subnet) as Subnet);
 
 export function plannedAddress(plan: AddressPlan, number: number, bridged: boolean): PlannedAddress {
   const { base, length } = subnetOf(plan);
