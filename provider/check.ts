@@ -41,13 +41,17 @@ export class Checker {
   private readonly recognised = new Set<string>();
   private readonly lint: Lint;
 
-  /** @param tell for what is about a resource that was checked before. */
+  /**
+   * @param tell for what is about a resource that was checked before.
+   * @param patience of the {@link Lint}.
+   */
   constructor(
     private readonly host: Host,
     private readonly claims: Claims,
     private readonly tell?: (urn: string, notices: readonly Notice[]) => unknown,
+    patience?: number,
   ) {
-    this.lint = new Lint(host);
+    this.lint = new Lint(host, patience);
   }
 
   /** The plan found the resource's own object, without its lease: when it is replaced it is no stranger. */

@@ -13,8 +13,11 @@ const settings: Readonly<Record<string, "ipv4" | "ipv6">> = {
 const nameOf = { ipv4: "net.ipv4.ip_forward", ipv6: "net.ipv6.conf.all.forwarding" };
 type Family = keyof typeof nameOf;
 
-/** NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host. */
-export function forwardingOff(): Rule {
+/**
+ * NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host.
+ * @param patience how long to wait for a Sysctl that may pass behind it, in milliseconds.
+ */
+export function forwardingOff(patience: number): Rule {
   const sysctls = new Facts<string>();
   const nats = new Facts<true>();
   return (passing, host) => {
@@ -34,7 +37,7 @@ export function forwardingOff(): Rule {
     nats.forget(urn);
     const families = familiesOf(passing);
     for (const family of families) nats.add(keyOf(family, inputs), urn, true);
-    return families.length > 0 ? seeNat(passing, families, sysctls, host) : nothing;
+    return families.length > 0 ? seeNat(passing, families, sysctls, host, patience) : nothing;
   };
 }
 
@@ -49,12 +52,9 @@ function familiesOf({ inputs, hidden }: Passing): Family[] {
   return [...new Set(ends.map((end): Family => (String(end).includes(":") ? "ipv6" : "ipv4")))];
 }
 
-/** Resources that do not depend on one another pass at about the same moment, in any order; less so on a busy machine. */
-const companyMilliseconds = 2000;
-
 /** Gives another resource, which may be behind this one, a moment to pass. */
-async function company(there: () => boolean): Promise<void> {
-  const until = performance.now() + companyMilliseconds;
+async function company(there: () => boolean, patience: number): Promise<void> {
+  const until = performance.now() + patience;
   while (!there() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
@@ -64,6 +64,7 @@ async function seeNat(
   families: readonly Family[],
   sysctls: Facts<string>,
   host: Host,
+  patience: number,
 ): Promise<readonly Finding[]> {
   const { urn, inputs } = passing;
   const namespace = inputs.namespace as string | undefined;
@@ -71,7 +72,7 @@ async function seeNat(
     const declared = () => [...(sysctls.of(keyOf(family, inputs)) ?? [])];
     if (declared().length === 0) {
       if (!(await isOff(host, namespace, nameOf[family]))) return [];
-      await company(() => declared().length > 0);
+      await company(() => declared().length > 0, patience);
     }
     const off = declared().find(([, value]) => value === "0");
     if (off) return [turnedOff(urn, off[0], passing)];

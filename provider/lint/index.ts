@@ -6,7 +6,7 @@ import { type Finding, linksOf, type Passing, type Rule } from "./passing";
 import { overlappingSubnets } from "./subnets";
 
 /** Each makes a rule that remembers one run. */
-const rules: readonly (() => Rule)[] = [
+const rules: readonly ((patience: number) => Rule)[] = [
   overlappingSubnets,
   listeningDelay,
   mtuAboveBridge,
@@ -25,10 +25,19 @@ const none: ReadonlySet<string> = new Set();
  * does. What one resource shows alone is said by `warnings` of its kind.
  */
 export class Lint {
-  private readonly rules = rules.map((make, at) => ({ at, see: make() }));
+  private readonly rules: readonly { at: number; see: Rule }[];
   private readonly told = new Set<string>();
 
-  constructor(private readonly host: Host) {}
+  /**
+   * @param patience how long a resource may be kept waiting for one that passes behind it, in milliseconds: those that
+   *   do not depend on one another pass at about the same moment, in any order; less so on a busy machine.
+   */
+  constructor(
+    private readonly host: Host,
+    patience = 2000,
+  ) {
+    this.rules = rules.map((make, at) => ({ at, see: make(patience) }));
+  }
 
   /**
    * @param hidden names of inputs that are not known, or that no message on another resource may tell.
