@@ -12,6 +12,7 @@ import { kinds } from "../provider/kinds";
 import type { AnyKind } from "../provider/kinds/kind";
 import { Reconciler } from "../provider/reconcile";
 import type { Outputs, Wanted } from "../provider/request";
+import { compileLate } from "../provider/tiering";
 import { addressOf, owner, poolSubnet } from "./taps";
 
 type State = Record<string, Outputs>;
@@ -82,6 +83,9 @@ const phases: Record<string, (reconciler: Reconciler, state: State) => Promise<S
 };
 
 let began = 0;
+
+// As the provider does where it is loaded.
+compileLate();
 
 async function main(): Promise<void> {
   const work = phases[phase];

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `tuntap`: a table of commands; each loads what it needs when it runs. */
 import { Command, CommanderError } from "commander";
+import { compileLate } from "../provider/tiering";
 import { cancel } from "./commands/cancel";
 import { down } from "./commands/down";
 import { engine } from "./commands/engine";
@@ -14,6 +15,8 @@ import { exitCode, Failure, messageOf } from "./failure";
 import { readPackageFile } from "./package-file";
 
 const commands = [preview, up, refresh, down, status, show, cancel, env, engine];
+
+compileLate();
 
 async function main(): Promise<number> {
   const program = new Command("tuntap")

@@ -13,6 +13,9 @@ import type { AnyKind, BusyMode } from "./kinds/kind";
 import { busyModes } from "./kinds/parts/busy";
 import { InitialisationFailure, Reconciler } from "./reconcile";
 import type { Identity, Notice, Outputs, Wanted } from "./request";
+import { compileLate } from "./tiering";
+
+compileLate();
 
 /** What stands for an input whose value is not known yet (sdk/nodejs/runtime/rpc.ts of the engine's SDK). */
 const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";

@@ -80,6 +80,8 @@ describe.each(nodeVersions)("under Node.js %s", (version) => {
     if (!node.path) return skip(`Node.js ${version} cannot be had: ${node.reason}`);
     const bare = user.bare(node.path);
     expect(user.mustRun("node --version", bare)).toBe(`v${version}\n`);
+    // Nothing but its version: what is set of V8 is known to that one too.
+    expect(user.mustRun("node_modules/.bin/tuntap --version 2>&1", bare)).toMatch(/^\d+\.\d+\.\d+\n$/);
     user.mustRun("node_modules/.bin/tuntap up --yes", bare);
     expect(await lab.addresses("vmtap0")).toEqual(["192.0.2.1/24"]);
     expect(helpers()).toEqual([helper()]);

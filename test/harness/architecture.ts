@@ -39,7 +39,7 @@ const floors: readonly (readonly Room[])[] = [
   [folder("provider/host")],
   [folder("provider/netlink"), folder("provider/kernel")],
   [files("provider/errors"), files("provider/compact")],
-  [files("provider/remember")],
+  [files("provider/remember"), files("provider/tiering")],
 ];
 
 const longestFile = 500;
