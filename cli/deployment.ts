@@ -1,6 +1,7 @@
 /** What the state of a stack says, as the engine exports it: without a lock, and while another run goes on. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { identityOfText } from "../provider/compact";
 import type { Outputs } from "../provider/request";
 import { complain } from "./complaint";
 import type { Engine } from "./engine/installed";
@@ -68,14 +69,19 @@ function parse(text: string): Deployment {
   return {
     resources: known.map(({ urn, outputs = {} }) => ({
       urn,
-      outputs: reveal(outputs) as Outputs,
+      outputs: outputsOf(outputs),
       secrets: Object.keys(outputs).filter((name) => holdsSecret(outputs[name])),
     })),
     creating: creating.map(({ resource }) => ({
       urn: resource.urn,
-      instance: (reveal(resource.inputs ?? {}) as Outputs).__tuntap?.instance,
+      instance: outputsOf(resource.inputs ?? {}).__tuntap?.instance,
     })),
   };
+}
+
+function outputsOf(recorded: object): Outputs {
+  const outputs = reveal(recorded) as Record<string, unknown>;
+  return { ...outputs, __tuntap: identityOfText(outputs.__tuntap) } as Outputs;
 }
 
 /** Secrets as what they stand for: values are compared with the kernel's, and masked where they are shown. */

@@ -1,5 +1,5 @@
 /**
- * Lists as texts, in what is recorded for this package alone: the engine takes every value of a record apart several times
+ * Lists and objects as texts, in what is recorded for this package alone: the engine takes every value of a record apart several times
  * in each run, and a text is one value.
  */
 
@@ -33,6 +33,21 @@ export function namesText(names: readonly string[]): string {
 
 /** The names of such a text. Most resources of a program have the same. */
 export const namesOf = remembered((text): readonly string[] => (text === "" ? [] : text.split(",")));
+
+/** What a resource says of itself beside its inputs (`__tuntap`). */
+export function identityText(identity: object): string {
+  return JSON.stringify(identity);
+}
+
+/** What such a text says, undefined where it says nothing; in records from before it was a text it is the object itself. */
+export function identityOfText(text: unknown): object | undefined {
+  if (typeof text !== "string") return typeof text === "object" && text !== null ? text : undefined;
+  try {
+    return identityOfText(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The names of what was declared when outputs were recorded. */
 export function declaredIn({ __declared }: Readonly<Record<string, unknown>>): readonly string[] {

@@ -4,6 +4,8 @@
  */
 import { existsSync } from "node:fs";
 import { Claims } from "./claims";
+import { identityOfText, identityText } from "./compact";
+import { withDefaults, withoutDefaults } from "./defaults";
 import { Engine } from "./engine";
 import { TuntapError } from "./errors";
 import { Host } from "./host/host";
@@ -69,7 +71,11 @@ export async function check(kindName: string, olds: Properties, news: Properties
     await engine?.tell(wanted.identity.urn, notices);
     const unknown = Object.fromEntries([...wanted.unknown].map((name) => [name, news[name]]));
     return {
-      inputs: { ...inputs, ...unknown, __tuntap: wanted.identity },
+      inputs: {
+        ...withoutDefaults(kind, inputs, news, olds ?? {}),
+        ...unknown,
+        __tuntap: identityText(wanted.identity),
+      },
       failures: problems.map(({ property, message }) => ({ property, reason: message })),
     };
   });
@@ -78,8 +84,9 @@ export async function check(kindName: string, olds: Properties, news: Properties
 export async function diff(kindName: string, _id: string, olds: Properties, news: Properties) {
   return face(async () => {
     const { reconciler, engine } = core();
-    const wanted = wantedOf(news);
-    const { changes, replaces, notices } = await reconciler.diff(kindOf(kindName), wanted, olds);
+    const kind = kindOf(kindName);
+    const wanted = checkedOf(kind, news);
+    const { changes, replaces, notices } = await reconciler.diff(kind, wanted, recordedOf(olds));
     await engine?.tell(wanted.identity.urn, notices);
     return { changes, replaces, deleteBeforeReplace: true };
   });
@@ -87,30 +94,36 @@ export async function diff(kindName: string, _id: string, olds: Properties, news
 
 export async function create(kindName: string, inputs: Properties) {
   return face(async () => {
-    const { id, outputs } = await core().reconciler.create(kindOf(kindName), wantedOf(inputs));
-    return { id, outs: outputs };
+    const kind = kindOf(kindName);
+    const { id, outputs } = await core().reconciler.create(kind, checkedOf(kind, inputs));
+    return { id, outs: recordOf(outputs) };
   });
 }
 
 export async function update(kindName: string, _id: string, olds: Properties, news: Properties) {
   return face(async () => {
-    const { outputs } = await core().reconciler.update(kindOf(kindName), wantedOf(news), olds);
-    return { outs: outputs };
+    const kind = kindOf(kindName);
+    const { outputs } = await core().reconciler.update(kind, checkedOf(kind, news), recordedOf(olds));
+    return { outs: recordOf(outputs) };
   });
 }
 
 export async function read(kindName: string, _id: string, props: Properties) {
   return face(async () => {
     const { reconciler, engine } = core();
-    const { result, notices } = await reconciler.read(kindOf(kindName), props);
-    await engine?.tell((props as Outputs).__tuntap?.urn ?? "", notices);
+    const kind = kindOf(kindName);
+    const recorded = recordedOf(props);
+    const { result, notices } = await reconciler.read(kind, recorded);
+    await engine?.tell(recorded.__tuntap?.urn ?? "", notices);
     // No id means that it is gone.
-    return result ? { id: result.id, props: result.outputs, inputs: result.inputs } : {};
+    if (!result) return {};
+    const inputs = withoutDefaults(kind, result.inputs, {}, {});
+    return { id: result.id, props: recordOf(result.outputs), inputs: recordOf(inputs) };
   });
 }
 
 export async function remove(kindName: string, _id: string, props: Properties): Promise<void> {
-  await face(() => core().reconciler.remove(kindOf(kindName), props));
+  await face(() => core().reconciler.remove(kindOf(kindName), recordedOf(props)));
 }
 
 function kindOf(name: string): AnyKind {
@@ -122,9 +135,20 @@ function kindOf(name: string): AnyKind {
   });
 }
 
+/** Of what the engine has recorded. */
+function recordedOf(properties: Properties): Outputs {
+  return { ...properties, __tuntap: identityOfText(properties.__tuntap) as Identity | undefined };
+}
+
+/** For the engine, which takes every value of a record apart several times in each run. */
+function recordOf(properties: Properties): Properties {
+  const { __tuntap } = properties as Outputs;
+  return __tuntap === undefined ? properties : { ...properties, __tuntap: identityText(__tuntap) };
+}
+
 function wantedOf(properties: Properties): Wanted {
   const { __tuntap, __provider, ...inputs } = properties;
-  const identity = __tuntap as Identity | undefined;
+  const identity = identityOfText(__tuntap) as Identity | undefined;
   if (typeof identity?.urn !== "string") {
     throw new TuntapError("INVALID_INPUT", {
       message: "the resource does not say who it is (__tuntap)",
@@ -136,6 +160,12 @@ function wantedOf(properties: Properties): Wanted {
     ([name, value]) => !unknown.has(name) && value !== undefined && value !== null,
   );
   return { identity, inputs: Object.fromEntries(known), unknown };
+}
+
+/** Of inputs that went through {@link check}. */
+function checkedOf(kind: AnyKind, properties: Properties): Wanted {
+  const wanted = wantedOf(properties);
+  return { ...wanted, inputs: withDefaults(kind, wanted.inputs, wanted.unknown) };
 }
 
 function holdsUnknown(value: unknown): boolean {
@@ -157,7 +187,7 @@ async function face<T>(work: () => Promise<T>): Promise<T> {
     if (error instanceof TuntapError) shown.stack = "";
     if (error instanceof InitialisationFailure) {
       shown.id = error.id;
-      shown.properties = error.outputs;
+      shown.properties = recordOf(error.outputs);
       shown.reasons = [error.message];
     }
     shown.name = error.name;

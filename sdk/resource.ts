@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { identityText } from "../provider/compact";
 
 /** The provider's methods, by the names under which `pulumi-tuntap/provider` exports them. */
 const methods = {
@@ -36,11 +37,7 @@ export abstract class TuntapResource extends pulumi.CustomResource {
   ) {
     const type = `pulumi-nodejs:dynamic/tuntap:${kind}`;
     const unset = Object.fromEntries(outputs.map((output) => [output, undefined]));
-    const __tuntap = {
-      urn: urnOf(name, type, options?.parent),
-      instance: new pulumi.Config("tuntap").get("instance") ?? process.env.TUNTAP_INSTANCE,
-      secrets: secretNames(args),
-    };
+    const __tuntap = identityOf(urnOf(name, type, options?.parent), args);
     const properties = { ...unset, ...args, __tuntap, __provider: providerText(kind) };
     // Pulumi notes a stack trace for each of the promises behind an output, and looks up its source map.
     const { stackTraceLimit } = Error;
@@ -63,6 +60,12 @@ export abstract class TuntapResource extends pulumi.CustomResource {
  */
 function urnOf(name: string, type: string, parent: pulumi.Resource | undefined): Promise<pulumi.URN> {
   return new Promise((resolve) => void pulumi.createUrn(name, type, parent).apply(resolve));
+}
+
+/** What the provider cannot know but from the program. */
+async function identityOf(urn: Promise<pulumi.URN>, args: object): Promise<string> {
+  const instance = new pulumi.Config("tuntap").get("instance") ?? process.env.TUNTAP_INSTANCE;
+  return identityText({ urn: await urn, instance, secrets: await secretNames(args) });
 }
 
 /** The engine does not tell a dynamic provider which inputs are secret, so the program does. */

@@ -86,9 +86,11 @@ interface Row {
 function compare(step: Step, full: boolean): Row[] {
   const { before, after } = step;
   if (step.operation === "delete") return rowsOf(before?.inputs, false);
+  // What is the default anyway need not be among the inputs.
+  const expected = defaultsOf(nameOf(step.urn).kind);
   if (!before) {
-    const rows = rowsOf(after?.inputs, true);
-    return full ? rows : rows.filter(({ key, value }) => !isDefault(nameOf(step.urn).kind, key, value));
+    if (full) return rowsOf({ ...expected, ...after?.inputs }, true);
+    return rowsOf(after?.inputs, true).filter(({ key, value }) => expected[key] !== value);
   }
   // Of a resource that is looked at anew, what it is counts; of one that is changed, what is declared.
   const old = step.operation === "same" ? before.outputs : before.inputs;
@@ -96,7 +98,7 @@ function compare(step: Step, full: boolean): Row[] {
   const keys = [...new Set([...Object.keys(old), ...Object.keys(target), ...step.named.map(topKey)])];
   return visible(keys).map((key) => {
     const was = key in old ? old[key] : before.outputs[key];
-    const becomes = key in target ? target[key] : step.operation === "same" ? was : undefined;
+    const becomes = key in target ? target[key] : step.operation === "same" ? was : expected[key];
     const changed =
       step.operation !== "same" && (show(was) !== show(becomes) || step.named.some((n) => topKey(n) === key));
     return { key, changed, before: `${show(was)} => `, after: show(becomes), value: becomes };
@@ -110,27 +112,26 @@ function rowsOf(properties: Record<string, unknown> | undefined, changed: boolea
   });
 }
 
-/** What stands in no program, and is what one expects. */
-function isDefault(kind: string, input: string, value: unknown): boolean {
+/** Of a kind, by input. Read when the first change is shown: most plans have none. */
+function defaultsOf(kind: string): Readonly<Record<string, unknown>> {
   defaults ??= readDefaults();
-  const expected = defaults.get(`${kind} ${input}`);
-  return expected !== undefined && expected === value;
+  return defaults.get(kind) ?? {};
 }
 
-/** By kind and input. Read when the first creation is shown: most plans have none. */
-let defaults: Map<string, unknown> | undefined;
+let defaults: Map<string, Record<string, unknown>> | undefined;
 
-function readDefaults(): Map<string, unknown> {
+function readDefaults(): Map<string, Record<string, unknown>> {
   const { resources = {} } = (readPackageFile("schema.json") ?? {}) as {
     resources?: Record<string, { inputProperties: Record<string, { default?: unknown }> }>;
   };
   return new Map(
-    Object.entries(resources).flatMap(([type, { inputProperties }]) =>
-      Object.entries(inputProperties).map(([input, schema]) => [
-        `${type.split(":").at(-1)} ${input}`,
-        schema.default,
-      ]),
-    ),
+    Object.entries(resources).map(([type, { inputProperties }]) => {
+      const stated = Object.entries(inputProperties).filter(([, schema]) => schema.default !== undefined);
+      return [
+        String(type.split(":").at(-1)),
+        Object.fromEntries(stated.map(([input, schema]) => [input, schema.default])),
+      ];
+    }),
   );
 }
 

@@ -42,10 +42,39 @@ export function renderTable(rows: readonly Row[]): string {
  */
 export function drawTable(columns: readonly string[], rows: readonly Row[], separated = false): string {
   const shown = columns.filter((column) => rows.some((row) => row[column] !== undefined));
+  const cells = rows.map((row) => shown.map((column) => row[column] ?? "-"));
+  const colWidths = widthsOf([shown, ...cells]);
   const Table = require("cli-table3") as typeof import("cli-table3");
-  const table = new Table({ head: shown, style: { head: [], border: [], compact: !separated } });
-  for (const row of rows) table.push(shown.map((column) => row[column] ?? "-"));
-  return table.toString();
+  const lines: string[] = [];
+  for (let first = 0; first === 0 || first < cells.length; first += rowsAtOnce) {
+    const table = new Table({
+      head: first === 0 ? shown : [],
+      colWidths,
+      style: { head: [], border: [], compact: !separated },
+      ...(first > 0 && { chars: goingOn }),
+    });
+    table.push(...cells.slice(first, first + rowsAtOnce));
+    const drawn = table.toString().split("\n");
+    // The line below what is above, which may be one between rows by now, or none.
+    if (first > 0) lines.pop();
+    lines.push(...(first > 0 && !separated ? drawn.slice(1) : drawn));
+  }
+  return lines.join("\n");
+}
+
+/** How many rows are laid out in one go: what that takes grows with their square. */
+const rowsAtOnce = 50;
+/** The line above rows that others are above of. */
+const goingOn = { top: "─", "top-mid": "┼", "top-left": "├", "top-right": "┤" };
+
+/** Of each column, in places on a terminal, with a space at either side. */
+function widthsOf(cells: readonly (readonly string[])[]): number[] {
+  const width = require("string-width") as typeof import("string-width");
+  const widths: number[] = [];
+  for (const row of cells)
+    for (const [column, text] of row.entries())
+      for (const line of text.split("\n")) widths[column] = Math.max(widths[column] ?? 0, width(line) + 2);
+  return widths;
 }
 
 function address(properties: Properties): string {

@@ -1,10 +1,11 @@
+import Table from "cli-table3";
 import { describe, expect, it } from "vitest";
 import { atLeast, findVersion } from "../../cli/engine/version";
 import { Plan } from "../../cli/plan";
 import { shortenStack } from "../../cli/program";
 import { outcome } from "../../cli/render/outcome";
 import { renderPlan } from "../../cli/render/plan";
-import { renderTable, rowsOf } from "../../cli/render/table";
+import { drawTable, renderTable, rowsOf } from "../../cli/render/table";
 import { nameOf, plain, show } from "../../cli/render/value";
 import { parseConfig } from "../../cli/settings";
 import { quote } from "../../cli/shell";
@@ -129,6 +130,48 @@ describe("the table", () => {
       "│ TunInterface │ tap1 │ tun  │ [secret] │ 10.0.0.1/24 fd00::1/64 │ no  │",
       "│ TunInterface │ tap2 │ tap  │ -        │ 10.0.0.2/255.255.255.0 │ yes │",
     ]);
+  });
+});
+
+describe("a default that is among the recorded inputs and not among the new ones", () => {
+  const shown = (old: object, next: object) => {
+    const plan = new Plan("run");
+    plan.record(step("resourcePreEvent", "update", old, next));
+    return renderPlan(plan, new Terminal(true), false).slice(1);
+  };
+
+  it("is no change, unless it was something else", () => {
+    const next = { name: "tap0", mtu: 1400 };
+    expect(shown({ name: "tap0", mode: "tap", up: true, adopt: false }, next)).toEqual([
+      expect.stringMatching(/mtu: .* => 1400$/),
+    ]);
+    expect(shown({ name: "tap0", mtu: 1400, persistence: "process" }, next)).toEqual([
+      expect.stringMatching(/persistence: "process" => "runtime"$/),
+    ]);
+    expect(shown({ name: "tap0", mtu: 1400, alias: "old" }, next)).toEqual([
+      expect.stringMatching(/alias: "old" => /),
+    ]);
+  });
+});
+
+describe("a long table is as if it had been drawn in one go", () => {
+  const cells = Array.from({ length: 137 }, (_, at) => [
+    `tap${at}`,
+    at % 9 === 0 ? "müller 東京" : "-",
+    at === 120 ? "the widest comes late\nand has two lines" : `${at * 7919}`,
+  ]);
+  const rows = cells.map(([name = "", alias = "", drift = ""]) => ({ name, alias, drift }));
+
+  it.each([false, true])("with lines between rows: %s", (separated) => {
+    for (const count of [0, 1, 49, 50, 51, 100, 137]) {
+      const whole = new Table({
+        head: count === 0 ? [] : ["name", "alias", "drift"],
+        style: { head: [], border: [], compact: !separated },
+      });
+      whole.push(...cells.slice(0, count));
+      const drawn = drawTable(["name", "alias", "drift"], rows.slice(0, count), separated);
+      expect(drawn.split("\n"), `${count} rows`).toEqual(whole.toString().split("\n"));
+    }
   });
 });
 
