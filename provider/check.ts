@@ -41,17 +41,13 @@ export class Checker {
   private readonly recognised = new Set<string>();
   private readonly lint: Lint;
 
-  /**
-   * @param tell for what is about a resource that was checked before.
-   * @param patience of the {@link Lint}.
-   */
+  /** @param tell for what is about a resource that was checked before. */
   constructor(
     private readonly host: Host,
     private readonly claims: Claims,
     private readonly tell?: (urn: string, notices: readonly Notice[]) => unknown,
-    patience?: number,
   ) {
-    this.lint = new Lint(host, patience);
+    this.lint = new Lint(host);
   }
 
   /** The plan found the resource's own object, without its lease: when it is replaced it is no stranger. */
@@ -107,7 +103,9 @@ export class Checker {
     ]);
     const members = isSet(kind) ? sought.map((member) => member.inputs) : undefined;
     const notices: Notice[] = [];
-    for (const { on, message } of await this.lint.see(kind.name, identity.urn, inputs, hidden, members)) {
+    const { company } = wanted;
+    const told = await this.lint.see(kind.name, identity.urn, inputs, hidden, members, company);
+    for (const { on, message } of told) {
       if (on === identity.urn) notices.push({ severity: "warning", message });
       else await this.tell?.(on, [{ severity: "warning", message }]);
     }

@@ -49,6 +49,15 @@ export function identityOfText(text: unknown): object | undefined {
   }
 }
 
+/** How many resources of a kind a program declares. */
+export function companyText(company: ReadonlyMap<string, number>): string {
+  return JSON.stringify(Object.fromEntries(company));
+}
+
+export function companyOf(text: string): Readonly<Record<string, number>> {
+  return JSON.parse(text);
+}
+
 /** The names of what was declared when outputs were recorded. */
 export function declaredIn({ __declared }: Readonly<Record<string, unknown>>): readonly string[] {
   // A list in records from before it was a text.

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { Claims } from "./claims";
-import { identityOfText, identityText } from "./compact";
+import { companyOf, identityOfText, identityText } from "./compact";
 import { withDefaults, withoutDefaults } from "./defaults";
 import { Engine } from "./engine";
 import { TuntapError } from "./errors";
@@ -147,7 +147,7 @@ function recordOf(properties: Properties): Properties {
 }
 
 function wantedOf(properties: Properties): Wanted {
-  const { __tuntap, __provider, ...inputs } = properties;
+  const { __tuntap, __provider, __company, ...inputs } = properties;
   const identity = identityOfText(__tuntap) as Identity | undefined;
   if (typeof identity?.urn !== "string") {
     throw new TuntapError("INVALID_INPUT", {
@@ -159,7 +159,8 @@ function wantedOf(properties: Properties): Wanted {
   const known = Object.entries(inputs).filter(
     ([name, value]) => !unknown.has(name) && value !== undefined && value !== null,
   );
-  return { identity, inputs: Object.fromEntries(known), unknown };
+  const company = __company === undefined ? undefined : companyOf(__company as string);
+  return { identity, inputs: Object.fromEntries(known), unknown, company };
 }
 
 /** Of inputs that went through {@link check}. */

@@ -45,8 +45,6 @@ export interface Run {
   tell?(urn: string, notices: readonly Notice[]): unknown;
   /** Whether the run is to end soon, so that no wait should go on. */
   interrupted?(): boolean;
-  /** How long a check may wait for resources that are checked behind it, in milliseconds; 2000. */
-  patience?: number;
 }
 
 /** What is done with resources of every kind. One instance serves one engine run on one host. */
@@ -60,7 +58,7 @@ export class Reconciler {
     claims: Claims,
     private readonly run: Run = {},
   ) {
-    this.checker = new Checker(host, claims, run.tell, run.patience);
+    this.checker = new Checker(host, claims, run.tell);
     this.planner = new Planner(host, run.onBusy);
     this.sets = new Sets(host, this, run.onBusy);
   }

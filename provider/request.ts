@@ -29,6 +29,8 @@ export interface Wanted {
   identity: Identity;
   inputs: Inputs;
   unknown: ReadonlySet<string>;
+  /** How many resources of a kind the program declares; of kinds that look for one another only. */
+  company?: Readonly<Record<string, number>>;
 }
 
 /** What is recorded with a resource beside its outputs, in properties that begin with `__`. */

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { identityText } from "../provider/compact";
+import { companyText, identityText } from "../provider/compact";
 
 /** The provider's methods, by the names under which `pulumi-tuntap/provider` exports them. */
 const methods = {
@@ -38,7 +38,14 @@ export abstract class TuntapResource extends pulumi.CustomResource {
     const type = `pulumi-nodejs:dynamic/tuntap:${kind}`;
     const unset = Object.fromEntries(outputs.map((output) => [output, undefined]));
     const __tuntap = identityOf(urnOf(name, type, options?.parent), args);
-    const properties = { ...unset, ...args, __tuntap, __provider: providerText(kind) };
+    const around = countDeclared(kind);
+    const properties = {
+      ...unset,
+      ...args,
+      __tuntap,
+      __provider: providerText(kind),
+      ...(looksAround.has(kind) && { __company: companyOf(around) }),
+    };
     // Pulumi notes a stack trace for each of the promises behind an output, and looks up its source map.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
@@ -66,6 +73,26 @@ function urnOf(name: string, type: string, parent: pulumi.Resource | undefined):
 async function identityOf(urn: Promise<pulumi.URN>, args: object): Promise<string> {
   const instance = new pulumi.Config("tuntap").get("instance") ?? process.env.TUNTAP_INSTANCE;
   return identityText({ urn: await urn, instance, secrets: await secretNames(args) });
+}
+
+/** Kinds whose plan says more where it is known what else will be declared. */
+const looksAround: ReadonlySet<string> = new Set(["Nat"]);
+
+/** How many of a kind a run of a program has declared so far, by the kind. A process may run several. */
+const declared = new WeakMap<object, Map<string, number>>();
+const noStack = {};
+
+function countDeclared(kind: string): ReadonlyMap<string, number> {
+  const stack = pulumi.runtime.getStackResource() ?? noStack;
+  const counts = declared.get(stack) ?? new Map<string, number>();
+  declared.set(stack, counts.set(kind, (counts.get(kind) ?? 0) + 1));
+  return counts;
+}
+
+/** Once the program has declared what stands behind the resource, in the same go. */
+async function companyOf(counts: ReadonlyMap<string, number>): Promise<string> {
+  await new Promise(setImmediate);
+  return companyText(counts);
 }
 
 /** The engine does not tell a dynamic provider which inputs are secret, so the program does. */

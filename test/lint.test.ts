@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Host } from "../provider/host/host";
 import type { Inputs } from "../provider/kinds/kind";
 import { Lint } from "../provider/lint";
+import type { Company } from "../provider/lint/passing";
 import { ScriptedKernel } from "./harness/scripted-kernel";
 
 type Declared = [kind: string, logicalName: string, inputs: Inputs];
@@ -25,9 +26,9 @@ class LintKernel extends ScriptedKernel {
 function run(kernel = new LintKernel()) {
   const lint = new Lint(new Host(kernel));
   /** What is told, by the logical name of the resource that it is told on. */
-  const see = async ([kind, name, inputs]: Declared, hidden: string[] = []) => {
+  const see = async ([kind, name, inputs]: Declared, hidden: string[] = [], company?: Company) => {
     const members = inputs.members as Inputs[] | undefined;
-    const told = await lint.see(kind, urn(kind, name), { name, ...inputs }, hidden, members);
+    const told = await lint.see(kind, urn(kind, name), { name, ...inputs }, hidden, members, company);
     return told.map(({ on, message }): [string, string] => [on.split("::").pop() as string, message]);
   };
   /** What is told of a whole program. */
@@ -293,15 +294,21 @@ describe("NAT without forwarding", () => {
     }
   });
 
-  test("a setting that passes a moment later, as what is independent may, is seen", async () => {
-    for (const value of [1, 0]) {
-      const { see } = run();
-      const first = see(nat());
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      const second = await see(sysctl("net.ipv4.ip_forward", value));
-      const told = [...(await first), ...second];
-      if (value === 1) expect(told).toEqual([]);
-      else expect(told).toEqual([["nat0", expect.stringMatching(/turns off/)]]);
+  test("who passes before a Sysctl of the program is judged when the last of them has", async () => {
+    const ttl: Declared = ["Sysctl", "ttl", { name: "net.ipv4.ip_default_ttl", value: 9 }];
+    const off = [["nat0", expect.stringMatching(/: nothing reaches it/)]];
+    for (const [later, told] of [
+      [sysctl("net.ipv4.ip_forward", 1), []],
+      [sysctl("net.ipv4.ip_forward", 0), [["nat0", expect.stringMatching(/turns off/)]]],
+      [sysctl("net.ipv4.ip_forward", 1, { namespace: "blue" }), off],
+    ] as const) {
+      const { see, all } = run();
+      expect(await see(nat(), [], { Sysctl: 2, Nat: 1 })).toEqual([]);
+      expect(await see(ttl)).toEqual([]);
+      // One that passes again is not another one.
+      expect(await see(ttl)).toEqual([]);
+      expect(await see(later)).toEqual(told);
+      expect(await all([nat(), ttl, later])).toEqual([]);
     }
   });
 

@@ -13,31 +13,58 @@ const settings: Readonly<Record<string, "ipv4" | "ipv6">> = {
 const nameOf = { ipv4: "net.ipv4.ip_forward", ipv6: "net.ipv6.conf.all.forwarding" };
 type Family = keyof typeof nameOf;
 
+/** A NAT that was checked before all Sysctls were that the program declares. */
+interface Waiting {
+  passing: Passing;
+  families: readonly Family[];
+  /** How many there are. */
+  sysctls: number;
+}
+
 /**
- * NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host.
- * @param patience how long to wait for a Sysctl that may pass behind it, in milliseconds.
+ * NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host. The engine
+ * checks one resource after the other, those that do not depend on one another in any order, so that who comes before a
+ * Sysctl is judged when the last one has passed.
  */
-export function forwardingOff(patience: number): Rule {
+export function forwardingOff(): Rule {
   const sysctls = new Facts<string>();
   const nats = new Facts<true>();
+  const passed = new Set<string>();
+  let waiting: Waiting[] = [];
+
+  const seeSysctl = (passing: Passing): readonly Finding[] => {
+    const { urn, inputs, hidden } = passing;
+    passed.add(urn);
+    sysctls.forget(urn);
+    const family = hidden.size > 0 ? undefined : settings[String(inputs.name)];
+    if (family === undefined) return nothing;
+    const key = keyOf(family, inputs);
+    const value = canonicalValue(String(inputs.value));
+    sysctls.add(key, urn, value);
+    if (value !== "0") return nothing;
+    return [...(nats.of(key)?.keys() ?? [])].map((nat) => turnedOff(nat, urn, passing));
+  };
+
   return (passing, host) => {
-    const { kind, urn, inputs, hidden } = passing;
+    const { kind, urn, inputs, company } = passing;
     if (kind === "Sysctl") {
-      sysctls.forget(urn);
-      const family = hidden.size > 0 ? undefined : settings[String(inputs.name)];
-      if (family === undefined) return nothing;
-      const key = keyOf(family, inputs);
-      const value = canonicalValue(String(inputs.value));
-      sysctls.add(key, urn, value);
-      return value === "0"
-        ? [...(nats.of(key)?.keys() ?? [])].map((nat) => turnedOff(nat, urn, passing))
-        : nothing;
+      const found = seeSysctl(passing);
+      const complete = waiting.filter((nat) => nat.sysctls <= passed.size);
+      if (complete.length === 0) return found;
+      waiting = waiting.filter((nat) => !complete.includes(nat));
+      const later = complete.map((nat) => seeNat(nat.passing, nat.families, sysctls, host));
+      return Promise.all(later).then((more) => [...found, ...more.flat()]);
     }
     if (kind !== "Nat") return nothing;
     nats.forget(urn);
+    waiting = waiting.filter((nat) => nat.passing.urn !== urn);
     const families = familiesOf(passing);
     for (const family of families) nats.add(keyOf(family, inputs), urn, true);
-    return families.length > 0 ? seeNat(passing, families, sysctls, host, patience) : nothing;
+    if (families.length === 0) return nothing;
+    const expected = company?.Sysctl ?? 0;
+    if (expected <= passed.size) return seeNat(passing, families, sysctls, host);
+    waiting.push({ passing, families, sysctls: expected });
+    return nothing;
   };
 }
 
@@ -52,36 +79,25 @@ function familiesOf({ inputs, hidden }: Passing): Family[] {
   return [...new Set(ends.map((end): Family => (String(end).includes(":") ? "ipv6" : "ipv4")))];
 }
 
-/** Gives another resource, which may be behind this one, a moment to pass. */
-async function company(there: () => boolean, patience: number): Promise<void> {
-  const until = performance.now() + patience;
-  while (!there() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
 /** What is not declared is looked up. */
 async function seeNat(
   passing: Passing,
   families: readonly Family[],
   sysctls: Facts<string>,
   host: Host,
-  patience: number,
 ): Promise<readonly Finding[]> {
   const { urn, inputs } = passing;
   const namespace = inputs.namespace as string | undefined;
   const see = async (family: Family): Promise<Finding[]> => {
-    const declared = () => [...(sysctls.of(keyOf(family, inputs)) ?? [])];
-    if (declared().length === 0) {
-      if (!(await isOff(host, namespace, nameOf[family]))) return [];
-      await company(() => declared().length > 0, patience);
-    }
-    const off = declared().find(([, value]) => value === "0");
+    const declared = [...(sysctls.of(keyOf(family, inputs)) ?? [])];
+    const off = declared.find(([, value]) => value === "0");
     if (off) return [turnedOff(urn, off[0], passing)];
-    if (declared().length > 0) return [];
+    if (declared.length > 0 || !(await isOff(host, namespace, nameOf[family]))) return [];
     return [
       {
         on: urn,
         about: family,
-        message: `it needs forwarding, and ${nameOf[family]} is 0${placeText(namespace)}: nothing reaches it from other hosts. Declare a Sysctl that sets it to 1, and let this resource depend on that one (\`dependsOn\`), so that it is seen here`,
+        message: `it needs forwarding, and ${nameOf[family]} is 0${placeText(namespace)}: nothing reaches it from other hosts. Declare a Sysctl that sets it to 1; of one that is declared in a callback, let this resource depend (\`dependsOn\`), so that it is seen here`,
       },
     ];
   };

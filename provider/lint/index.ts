@@ -2,11 +2,11 @@ import type { Host } from "../host/host";
 import type { Inputs } from "../kinds/kind";
 import { listeningDelay, mtuAboveBridge, mtuAboveUnderlay, unfilteredVlans } from "./bridges";
 import { forwardingOff } from "./forwarding";
-import { type Finding, linksOf, type Passing, type Rule } from "./passing";
+import { type Company, type Finding, linksOf, type Passing, type Rule } from "./passing";
 import { overlappingSubnets } from "./subnets";
 
 /** Each makes a rule that remembers one run. */
-const rules: readonly ((patience: number) => Rule)[] = [
+const rules: readonly (() => Rule)[] = [
   overlappingSubnets,
   listeningDelay,
   mtuAboveBridge,
@@ -25,23 +25,15 @@ const none: ReadonlySet<string> = new Set();
  * does. What one resource shows alone is said by `warnings` of its kind.
  */
 export class Lint {
-  private readonly rules: readonly { at: number; see: Rule }[];
+  private readonly rules = rules.map((make, at) => ({ at, see: make() }));
   private readonly told = new Set<string>();
 
-  /**
-   * @param patience how long a resource may be kept waiting for one that passes behind it, in milliseconds: those that
-   *   do not depend on one another pass at about the same moment, in any order; less so on a busy machine.
-   */
-  constructor(
-    private readonly host: Host,
-    patience = 2000,
-  ) {
-    this.rules = rules.map((make, at) => ({ at, see: make(patience) }));
-  }
+  constructor(private readonly host: Host) {}
 
   /**
    * @param hidden names of inputs that are not known, or that no message on another resource may tell.
    * @param members of a resource that stands for several links: the inputs of each.
+   * @param company how many resources of a kind the program declares, where it says so.
    * @returns what to tell, on this resource or on one that passed before; mostly nothing, and then at once.
    */
   see(
@@ -50,8 +42,9 @@ export class Lint {
     inputs: Inputs,
     hidden: readonly string[],
     members?: readonly Inputs[],
+    company?: Company,
   ): Told[] | Promise<Told[]> {
-    const resource = { kind, urn, inputs, hidden: hidden.length > 0 ? new Set(hidden) : none };
+    const resource = { kind, urn, inputs, hidden: hidden.length > 0 ? new Set(hidden) : none, company };
     const passing: Passing = { ...resource, links: linksOf(resource, members) };
     const told: Told[] = [];
     const later: Promise<void>[] = [];

@@ -11,7 +11,12 @@ export interface Passing {
   links: readonly PassingLink[];
   /** Names of inputs that no rule may look at: not known yet, or a secret that no other resource may tell. */
   hidden: ReadonlySet<string>;
+  /** What else the program declares, where it says so. */
+  company: Company | undefined;
 }
+
+/** How many resources of a kind there are, by its name. */
+export type Company = Readonly<Record<string, number>>;
 
 /** Something that only the whole program shows. */
 export interface Finding {

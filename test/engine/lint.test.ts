@@ -68,3 +68,30 @@ test("a sound program is told nothing", async () => {
   expect(warned(await workspace.succeed("preview", "--expect-no-changes"))).toEqual({});
   expect(warned(await workspace.succeed("down"))).toEqual({});
 });
+
+test("forwarding is judged by all Sysctls of the program, also by those that the engine checks after the Nat", async () => {
+  const router = await Lab.open();
+  const later = new Workspace("later");
+  try {
+    await router.exec("sysctl", "-q", "-w", "net.ipv4.ip_forward=0");
+    const told = async (value: number | undefined) => {
+      const forward = `new tuntap.Sysctl("forward", { name: "net.ipv4.ip_forward", value: ${value}, namespace }, { dependsOn: nat });`;
+      later.write(`import * as tuntap from "pulumi-tuntap";
+const namespace = "${router.name}";
+const nat = new tuntap.Nat("guests", { source: ["192.0.2.0/24"], namespace });
+${value === undefined ? "" : forward}
+`);
+      return warned(await later.succeed("preview"));
+    };
+    expect(await told(1)).toEqual({});
+    expect(await told(0)).toEqual({
+      guests: [expect.stringMatching(/^it needs forwarding, which Sysctl "forward" turns off/)],
+    });
+    expect(await told(undefined)).toEqual({
+      guests: [expect.stringMatching(/^it needs forwarding, and .* is 0 in namespace/)],
+    });
+  } finally {
+    later.close();
+    await router.close();
+  }
+});

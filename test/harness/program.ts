@@ -37,11 +37,7 @@ export class Program {
   }
 
   private freshReconciler(): Reconciler {
-    return new Reconciler(new Host(counting(openKernel(), this.calls)), new Claims(), {
-      // One resource is checked after the other: there is none to wait for.
-      patience: 0,
-      ...this.run,
-    });
+    return new Reconciler(new Host(counting(openKernel(), this.calls)), new Claims(), this.run);
   }
 
   /** As a new run of the engine has it: with a provider process of its own. */
