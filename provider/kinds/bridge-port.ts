@@ -4,12 +4,20 @@ import { addressText } from "../host/addresses";
 import type { Host } from "../host/host";
 import { addAlternativeName, describeLink, type Link, removeAlternativeName, setLink } from "../host/links";
 import { accepted, refusal } from "../host/refusals";
+import type { Reply } from "../kernel/kernel";
 import type { Difference, InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge } from "./parts/bridge-port";
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, namespaceInput } from "./parts/names";
-import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
+import {
+  type DesiredPort,
+  portInput,
+  portRules,
+  portSettings,
+  portWrites,
+  presentPort,
+} from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
 
 const { errno } = constants;
@@ -23,6 +31,8 @@ interface Desired {
 interface Observed extends ObservedLink {
   /** What it was a port of before; empty for nothing. */
   former: string;
+  /** Its settings as that one's port, a text of JSON; undefined where they are not known, or it was none. */
+  formerPort: string | undefined;
 }
 
 const inputs = {
@@ -87,10 +97,12 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const observed = await observeLink(namespace, (links) => links.named(name), target, host);
   if (observed === undefined) return {};
   const former = formerOf(target, observed.link);
-  if (former !== undefined) return { object: { ...observed, former } };
+  const known = target.recorded?.__formerPort ?? target.made?.__formerPort;
+  if (former !== undefined)
+    return { object: { ...observed, former, formerPort: known as string | undefined } };
   const master = masterOf(observed);
   if (!master || wanted.adopt === true || isNamed(observed, master, wanted.bridge)) return {};
-  const object = { ...observed, former: master.name };
+  const object = { ...observed, former: master.name, formerPort: undefined };
   return { obstacle: { object, sameStack: false, leased: false } };
 }
 
@@ -147,7 +159,8 @@ async function create(target: Target, desired: Desired, host: Host): Promise<Inp
   const former = masterOf(observed)?.name ?? "";
   const mark = former === "" ? markOf(target) : `${markOf(target)}-${former}`;
   const [reply] = await host.batch.send(namespace, [addAlternativeName(ifindex, mark)]);
-  if (accepted(reply, errno.EEXIST)) return { __former: former };
+  if (accepted(reply, errno.EEXIST))
+    return { __former: former, __formerPort: link.port && JSON.stringify(link.port) };
   throw refusal(reply as { errno: number }, {
     message: "what it was a port of before could not be noted as an alternative name",
     operation: "RTM_NEWLINKPROP",
@@ -174,13 +187,25 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
     .map((name) => removeAlternativeName(ifindex, name));
   if (master && isNamed(observed, master, bridge) && back !== master.ifindex)
     writes.unshift(setLink(ifindex, { master: back }));
-  const refused = (await host.batch.send(namespace, writes)).find((reply) => !accepted(reply, errno.ENODEV));
+  const replies = await host.batch.send(namespace, writes);
+  const isBack = master !== undefined && back !== 0 && isNamed(observed, master, bridge);
+  if (isBack && replies.every((reply) => accepted(reply)))
+    replies.push(...(await restorePort(observed, host)));
+  const refused = replies.find((reply) => !accepted(reply, errno.ENODEV));
   if (refused === undefined) return;
   throw refusal(refused, {
     message: `it could not be put back to where it was (${former === "" ? "no bridge" : former})`,
     operation: "RTM_NEWLINK",
     property: "bridge",
   });
+}
+
+/** Its settings as the former bridge's port, which the kernel has forgotten. */
+async function restorePort({ namespace, ifindex, formerPort }: Observed, host: Host): Promise<Reply[]> {
+  if (formerPort === undefined) return [];
+  const { links } = await host.scenes.now(namespace);
+  const now = links.at(ifindex)?.port;
+  return now ? host.batch.send(namespace, portWrites(ifindex, now, JSON.parse(formerPort))) : [];
 }
 
 async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]> {
@@ -285,5 +310,9 @@ export const port = uplink.interface;`,
     ...presentPort(observed, desired),
     ifindex: observed.ifindex,
   }),
-  remember: ({ bootId, former }) => ({ __bootId: bootId, __former: former }),
+  remember: ({ bootId, former, formerPort }) => ({
+    __bootId: bootId,
+    __former: former,
+    ...(formerPort !== undefined && { __formerPort: formerPort }),
+  }),
 };

@@ -210,6 +210,46 @@ describe("what is a port of something else already", () => {
     expect(await ports()).toEqual(before);
   });
 
+  test("has its settings there again", async () => {
+    await lab.ip(..."link set nic0 master br1".split(" "));
+    const set =
+      "bridge link set dev nic0 isolated on learning off flood off mcast_flood off hairpin on guard on cost 42 priority 9";
+    await lab.exec(...(set.split(" ") as [string, ...string[]]));
+    const before = await settings();
+    await program.declare(kind, "uplink", port({ adopt: true, port: { learning: true } }));
+    expect(await settings()).toMatchObject({ isolated: false, hairpin: false, guard: false });
+    await program.newRun().declare(kind, "uplink", port({ adopt: true, port: { learning: true, cost: 9 } }));
+    await program.newRun().refresh("uplink");
+    await program.newRun().remove("uplink");
+    expect(await master()).toBe("br1");
+    const chosen = ({
+      isolated,
+      learning,
+      flood,
+      mcast_flood,
+      hairpin,
+      guard,
+      cost,
+      priority,
+      root_block,
+      fastleave,
+    }: Record<string, unknown>) => ({
+      isolated,
+      learning,
+      flood,
+      mcast_flood,
+      hairpin,
+      guard,
+      cost,
+      priority,
+      root_block,
+      fastleave,
+    });
+    expect(chosen((await settings()) as Record<string, unknown>)).toEqual(
+      chosen(before as Record<string, unknown>),
+    );
+  });
+
   test("is put in no bridge, where the former one is gone", async () => {
     await program.declare(kind, "uplink", port({ adopt: true }));
     await lab.ip("link", "del", "br1");

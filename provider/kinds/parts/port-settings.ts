@@ -116,6 +116,17 @@ function show(value: boolean | number | undefined): string {
   return typeof value === "number" ? String(value) : value ? "on" : "off";
 }
 
+function setPort(ifindex: number, slaveData: PortData): Buffer {
+  return setLink(ifindex, { linkinfo: { slaveKind: "bridge", slaveData } });
+}
+
+/** Messages that make the settings of a port what they were: one for each that is another now. */
+export function portWrites(ifindex: number, now: PortData, then: PortData): Buffer[] {
+  return Object.values(attributes)
+    .filter((name) => then[name] !== undefined && then[name] !== now[name])
+    .map((name) => setPort(ifindex, { [name]: then[name] }));
+}
+
 const eachSetting = (Object.keys(settings) as Name[]).map(
   (name): Property<WithPort, ObservedLink, boolean | number | undefined> => ({
     name: `port.${name}`,
@@ -131,10 +142,9 @@ const eachSetting = (Object.keys(settings) as Name[]).map(
       return ours ? value : kernelDefaults[name];
     },
     show,
-    messages: ({ want, observed }) => {
-      const slaveData = { [attributes[name]]: Number(want) };
-      return [{ bytes: setLink(observed.ifindex, { linkinfo: { slaveKind: "bridge", slaveData } }) }];
-    },
+    messages: ({ want, observed }) => [
+      { bytes: setPort(observed.ifindex, { [attributes[name]]: Number(want) }) },
+    ],
   }),
 );
 
