@@ -5,7 +5,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Crash, ended, exported, leftovers, type Point } from "../harness/crash";
+import { Crash, exported, leftovers, type Point } from "../harness/crash";
 import { Lab } from "../harness/lab";
 import { until } from "../harness/shell";
 import { type Declared, messages, Workspace } from "../harness/workspace";
@@ -234,20 +234,10 @@ test("kill -9 of the provider at each step: one up ends right, the next has noth
     const [phase, steps] = (row.steps[position] as string).split(" ") as [Point["phase"], string];
     return { namespace: lab.name, phase, action: "hold", steps };
   });
-  crash.arm(...points);
-  workspace.environment = crash.environment;
-  const { finished } = workspace.start("up");
-  workspace.environment = {};
-  const provider = await crash.held(...points.map(({ namespace }) => namespace)).catch((error) => {
-    const fired = new Set(crash.fired);
-    const missing = cases.filter(({ lab }) => !fired.has(lab.name));
-    const seen = missing.map((each) => `${step(each)}:\n${crash.calls(each.lab.name)}`);
-    crash.arm();
-    throw new Error(`not reached:\n${seen.join("\n")}`, { cause: error });
+  const { code, report } = await crash.kill(workspace, "up", points).catch((error: Error) => {
+    const text = cases.reduce((all, each) => all.replaceAll(each.lab.name, step(each)), error.message);
+    throw new Error(text, { cause: error });
   });
-  process.kill(provider, "SIGKILL");
-  await ended(provider);
-  const { code, report } = await finished;
   expect(code).toBe(1);
   expect(messages(report)).not.toBe("");
   crash.arm();

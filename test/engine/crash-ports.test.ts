@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Crash, ended, leftovers, type Point } from "../harness/crash";
+import { Crash, leftovers, type Point } from "../harness/crash";
 import { Lab } from "../harness/lab";
 import { type Declared, Workspace } from "../harness/workspace";
 
@@ -56,17 +56,7 @@ test("kill -9 of the provider at each step: one up ends right, and the way back 
   const points = creating.map(([phase, steps], position): Point => {
     return { namespace: (labs[position] as Lab).name, phase, action: "hold", steps };
   });
-  crash.arm(...points);
-  workspace.environment = crash.environment;
-  const { finished } = workspace.start("up");
-  workspace.environment = {};
-  const provider = await crash.held(...points.map(({ namespace }) => namespace)).catch((error) => {
-    crash.arm();
-    throw error;
-  });
-  process.kill(provider, "SIGKILL");
-  await ended(provider);
-  expect((await finished).code).toBe(1);
+  expect((await crash.kill(workspace, "up", points)).code).toBe(1);
   for (const [position, lab] of labs.entries()) {
     const [master, marks] = await shown(lab);
     const step = creating[position]?.join(" ");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Crash, ended, leftovers, type Point } from "../harness/crash";
+import { Crash, leftovers, type Point } from "../harness/crash";
 import { Lab } from "../harness/lab";
 import { run } from "../harness/shell";
 import { type Declared, messages, Workspace } from "../harness/workspace";
@@ -68,17 +68,7 @@ async function interrupt(command: "up" | "down", steps: Step[]) {
     const lab = (labs[position] as (typeof labs)[number])[end];
     return { namespace: lab.name, phase, action: "hold", steps: names };
   });
-  crash.arm(...points);
-  workspace.environment = crash.environment;
-  const { finished } = workspace.start(command);
-  workspace.environment = {};
-  const provider = await crash.held(...points.map(({ namespace }) => namespace)).catch((error) => {
-    crash.arm();
-    throw error;
-  });
-  process.kill(provider, "SIGKILL");
-  await ended(provider);
-  return finished;
+  return crash.kill(workspace, command, points);
 }
 
 async function mustBeRight(): Promise<void> {

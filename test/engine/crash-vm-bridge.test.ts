@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Crash, ended, exported, leftovers, type Point } from "../harness/crash";
+import { Crash, exported, leftovers, type Point } from "../harness/crash";
 import { Lab } from "../harness/lab";
 import { messages, Workspace } from "../harness/workspace";
 
@@ -67,14 +67,7 @@ test("kill -9 of the provider at each step: one up ends right, the next has noth
   const points = steps.map(([phase, names], at): Point => {
     return { namespace: (labs[at] as Lab).name, phase, action: "hold", steps: names };
   });
-  crash.arm(...points);
-  workspace.environment = crash.environment;
-  const { finished } = workspace.start("up");
-  workspace.environment = {};
-  const provider = await crash.held(...points.map(({ namespace }) => namespace));
-  process.kill(provider, "SIGKILL");
-  await ended(provider);
-  const { code, report } = await finished;
+  const { code, report } = await crash.kill(workspace, "up", points);
   expect(code).toBe(1);
   expect(messages(report)).not.toBe("");
   crash.arm();

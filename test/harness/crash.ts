@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { run, sleep, until } from "./shell";
-import type { Workspace } from "./workspace";
+import type { Finished, Workspace } from "./workspace";
 
 const repository = resolve(__dirname, "../..");
 export const cli = join(repository, "dist", "cli", "main.js");
@@ -122,6 +122,22 @@ exec ${process.execPath} "$@"
       throw new Error(`not reached:\n${seen.join("\n")}`, { cause: error });
     }
     return this.provider;
+  }
+
+  /** Runs a command, holds its provider at all of these points, and kills it there; gives how the command ended. */
+  async kill(workspace: Workspace, command: "up" | "down", points: readonly Point[]): Promise<Finished> {
+    this.arm(...points);
+    workspace.environment = this.environment;
+    const { finished } = workspace.start(command);
+    workspace.environment = {};
+    const provider = await this.held(...points.map(({ namespace }) => namespace)).catch((error) => {
+      // Those that are held go on, and the command ends.
+      this.arm();
+      throw error;
+    });
+    process.kill(provider, "SIGKILL");
+    await ended(provider);
+    return finished;
   }
 
   /** The provider that was last heard of. */
