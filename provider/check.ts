@@ -58,7 +58,7 @@ export class Checker {
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
   async check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
     const { identity, unknown } = wanted;
-    const defaulted = withDefaults(kind, wanted);
+    const defaulted = withAutomaticNames(kind, wanted);
     const given = kind.complete?.(defaulted, parseUrn(identity.urn).logicalName) ?? defaulted;
     const { inputs, problems } = validate(kind, given, unknown);
     const notices: Notice[] = [];
@@ -206,7 +206,7 @@ export class Checker {
 }
 
 /** What follows from the logical name where it is not declared. */
-function withDefaults(kind: AnyKind, { identity, inputs, unknown }: Wanted): Record<string, unknown> {
+function withAutomaticNames(kind: AnyKind, { identity, inputs, unknown }: Wanted): Record<string, unknown> {
   const given = { ...inputs };
   const defaults: Inputs = isSet(kind)
     ? kind.defaults(parseUrn(identity.urn).logicalName)

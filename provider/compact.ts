@@ -1,6 +1,6 @@
 /**
- * Lists and objects as texts, in what is recorded for this package alone: the engine takes every value of a record apart several times
- * in each run, and a text is one value.
+ * Lists and objects as texts, in what is recorded for this package alone: the engine takes every value of a record apart
+ * several times in each run, and a text is one value.
  */
 
 import { remembered } from "./remember";
@@ -54,7 +54,7 @@ export function companyText(company: ReadonlyMap<string, number>): string {
   return JSON.stringify(Object.fromEntries(company));
 }
 
-export function companyOf(text: string): Readonly<Record<string, number>> {
+export function companyOfText(text: string): Readonly<Record<string, number>> {
   return JSON.parse(text);
 }
 

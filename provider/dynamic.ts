@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { Claims } from "./claims";
-import { companyOf, identityOfText, identityText } from "./compact";
+import { companyOfText, identityOfText, identityText } from "./compact";
 import { withDefaults, withoutDefaults } from "./defaults";
 import { Engine } from "./engine";
 import { TuntapError } from "./errors";
@@ -159,7 +159,7 @@ function wantedOf(properties: Properties): Wanted {
   const known = Object.entries(inputs).filter(
     ([name, value]) => !unknown.has(name) && value !== undefined && value !== null,
   );
-  const company = __company === undefined ? undefined : companyOf(__company as string);
+  const company = __company === undefined ? undefined : companyOfText(__company as string);
   return { identity, inputs: Object.fromEntries(known), unknown, company };
 }
 

@@ -6,6 +6,7 @@ import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
 import type { Declaration, Inputs, Kind, Target } from "./kinds/kind";
 import { automaticName } from "./kinds/parts/names";
+import type { Company } from "./lint/passing";
 
 /** What a face knows of a resource beside its inputs. */
 export interface Identity {
@@ -30,7 +31,7 @@ export interface Wanted {
   inputs: Inputs;
   unknown: ReadonlySet<string>;
   /** How many resources of a kind the program declares; of kinds that look for one another only. */
-  company?: Readonly<Record<string, number>>;
+  company?: Company;
 }
 
 /** What is recorded with a resource beside its outputs, in properties that begin with `__`. */

@@ -87,10 +87,10 @@ function compare(step: Step, full: boolean): Row[] {
   const { before, after } = step;
   if (step.operation === "delete") return rowsOf(before?.inputs, false);
   // What is the default anyway need not be among the inputs.
-  const expected = defaultsOf(nameOf(step.urn).kind);
+  const { kind } = nameOf(step.urn);
   if (!before) {
-    if (full) return rowsOf({ ...expected, ...after?.inputs }, true);
-    return rowsOf(after?.inputs, true).filter(({ key, value }) => expected[key] !== value);
+    if (full) return rowsOf({ ...defaultsOf(kind), ...after?.inputs }, true);
+    return rowsOf(after?.inputs, true).filter(({ key, value }) => defaultsOf(kind)[key] !== value);
   }
   // Of a resource that is looked at anew, what it is counts; of one that is changed, what is declared.
   const old = step.operation === "same" ? before.outputs : before.inputs;
@@ -98,7 +98,7 @@ function compare(step: Step, full: boolean): Row[] {
   const keys = [...new Set([...Object.keys(old), ...Object.keys(target), ...step.named.map(topKey)])];
   return visible(keys).map((key) => {
     const was = key in old ? old[key] : before.outputs[key];
-    const becomes = key in target ? target[key] : step.operation === "same" ? was : expected[key];
+    const becomes = key in target ? target[key] : step.operation === "same" ? was : defaultsOf(kind)[key];
     const changed =
       step.operation !== "same" && (show(was) !== show(becomes) || step.named.some((n) => topKey(n) === key));
     return { key, changed, before: `${show(was)} => `, after: show(becomes), value: becomes };

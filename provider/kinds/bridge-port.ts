@@ -82,8 +82,12 @@ function markOf({ lease }: Target): string {
 function formerOf(target: Target, link: Link): string | undefined {
   const mark = markOf(target);
   const own = link.alternativeNames.find((name) => name === mark || name.startsWith(`${mark}-`));
-  const known = target.recorded?.__former ?? target.made?.__former;
-  return (known as string | undefined) ?? own?.slice(mark.length + 1);
+  return noted(target, "__former") ?? own?.slice(mark.length + 1);
+}
+
+/** What is recorded, or was found when this run put it on the bridge. */
+function noted({ recorded, made }: Target, name: "__former" | "__formerPort"): string | undefined {
+  return (recorded?.[name] ?? made?.[name]) as string | undefined;
 }
 
 function masterOf({ link, neighbours }: ObservedLink): Link | undefined {
@@ -97,9 +101,8 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const observed = await observeLink(namespace, (links) => links.named(name), target, host);
   if (observed === undefined) return {};
   const former = formerOf(target, observed.link);
-  const known = target.recorded?.__formerPort ?? target.made?.__formerPort;
   if (former !== undefined)
-    return { object: { ...observed, former, formerPort: known as string | undefined } };
+    return { object: { ...observed, former, formerPort: noted(target, "__formerPort") } };
   const master = masterOf(observed);
   if (!master || wanted.adopt === true || isNamed(observed, master, wanted.bridge)) return {};
   const object = { ...observed, former: master.name, formerPort: undefined };
@@ -185,11 +188,10 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
   const writes = link.alternativeNames
     .filter((name) => name.startsWith(mark))
     .map((name) => removeAlternativeName(ifindex, name));
-  if (master && isNamed(observed, master, bridge) && back !== master.ifindex)
-    writes.unshift(setLink(ifindex, { master: back }));
+  const stayed = master !== undefined && isNamed(observed, master, bridge);
+  if (stayed && back !== master.ifindex) writes.unshift(setLink(ifindex, { master: back }));
   const replies = await host.batch.send(namespace, writes);
-  const isBack = master !== undefined && back !== 0 && isNamed(observed, master, bridge);
-  if (isBack && replies.every((reply) => accepted(reply)))
+  if (stayed && back !== 0 && replies.every((reply) => accepted(reply)))
     replies.push(...(await restorePort(observed, host)));
   const refused = replies.find((reply) => !accepted(reply, errno.ENODEV));
   if (refused === undefined) return;

@@ -13,14 +13,6 @@ const settings: Readonly<Record<string, "ipv4" | "ipv6">> = {
 const nameOf = { ipv4: "net.ipv4.ip_forward", ipv6: "net.ipv6.conf.all.forwarding" };
 type Family = keyof typeof nameOf;
 
-/** A NAT that was checked before all Sysctls were that the program declares. */
-interface Waiting {
-  passing: Passing;
-  families: readonly Family[];
-  /** How many there are. */
-  sysctls: number;
-}
-
 /**
  * NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host. The engine
  * checks one resource after the other, those that do not depend on one another in any order, so that who comes before a
@@ -30,7 +22,8 @@ export function forwardingOff(): Rule {
   const sysctls = new Facts<string>();
   const nats = new Facts<true>();
   const passed = new Set<string>();
-  let waiting: Waiting[] = [];
+  /** Those that were checked before all Sysctls were that the program declares. */
+  let waiting: Passing[] = [];
 
   const seeSysctl = (passing: Passing): readonly Finding[] => {
     const { urn, inputs, hidden } = passing;
@@ -45,26 +38,23 @@ export function forwardingOff(): Rule {
     return [...(nats.of(key)?.keys() ?? [])].map((nat) => turnedOff(nat, urn, passing));
   };
 
-  return (passing, host) => {
-    const { kind, urn, inputs, company } = passing;
-    if (kind === "Sysctl") {
-      const found = seeSysctl(passing);
-      const complete = waiting.filter((nat) => nat.sysctls <= passed.size);
-      if (complete.length === 0) return found;
-      waiting = waiting.filter((nat) => !complete.includes(nat));
-      const later = complete.map((nat) => seeNat(nat.passing, nat.families, sysctls, host));
-      return Promise.all(later).then((more) => [...found, ...more.flat()]);
-    }
-    if (kind !== "Nat") return nothing;
+  const seeNat = (passing: Passing): void => {
+    const { urn, inputs } = passing;
     nats.forget(urn);
-    waiting = waiting.filter((nat) => nat.passing.urn !== urn);
-    const families = familiesOf(passing);
-    for (const family of families) nats.add(keyOf(family, inputs), urn, true);
-    if (families.length === 0) return nothing;
-    const expected = company?.Sysctl ?? 0;
-    if (expected <= passed.size) return seeNat(passing, families, sysctls, host);
-    waiting.push({ passing, families, sysctls: expected });
-    return nothing;
+    for (const family of familiesOf(passing)) nats.add(keyOf(family, inputs), urn, true);
+    waiting = [...waiting.filter((other) => other.urn !== urn), passing];
+  };
+
+  return (passing, host) => {
+    let found = nothing;
+    if (passing.kind === "Sysctl") found = seeSysctl(passing);
+    else if (passing.kind === "Nat") seeNat(passing);
+    else return nothing;
+    const complete = waiting.filter(({ company }) => (company?.Sysctl ?? 0) <= passed.size);
+    if (complete.length === 0) return found;
+    waiting = waiting.filter((nat) => !complete.includes(nat));
+    const judged = complete.map((nat) => judge(nat, sysctls, host));
+    return Promise.all(judged).then((more) => [...found, ...more.flat()]);
   };
 }
 
@@ -80,12 +70,7 @@ function familiesOf({ inputs, hidden }: Passing): Family[] {
 }
 
 /** What is not declared is looked up. */
-async function seeNat(
-  passing: Passing,
-  families: readonly Family[],
-  sysctls: Facts<string>,
-  host: Host,
-): Promise<readonly Finding[]> {
+async function judge(passing: Passing, sysctls: Facts<string>, host: Host): Promise<readonly Finding[]> {
   const { urn, inputs } = passing;
   const namespace = inputs.namespace as string | undefined;
   const see = async (family: Family): Promise<Finding[]> => {
@@ -101,7 +86,7 @@ async function seeNat(
       },
     ];
   };
-  return (await Promise.all(families.map(see))).flat();
+  return (await Promise.all(familiesOf(passing).map(see))).flat();
 }
 
 function turnedOff(nat: string, sysctl: string, { inputs }: Passing): Finding {
