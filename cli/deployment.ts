@@ -1,7 +1,8 @@
 /** What the state of a stack says, as the engine exports it: without a lock, and while another run goes on. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { identityOfText } from "../provider/compact";
+import { kinds } from "../provider/kinds";
+import { recordedOf } from "../provider/record";
 import type { Outputs } from "../provider/request";
 import { complain } from "./complaint";
 import type { Engine } from "./engine/installed";
@@ -10,7 +11,7 @@ import { Failure, messageOf } from "./failure";
 import { shortName } from "./options";
 import type { Project } from "./project";
 import { ours } from "./render/table";
-import { isSecret, typeOf } from "./render/value";
+import { isSecret, nameOf, typeOf } from "./render/value";
 import type { State } from "./state";
 import { parseYaml } from "./yaml";
 
@@ -69,19 +70,18 @@ function parse(text: string): Deployment {
   return {
     resources: known.map(({ urn, outputs = {} }) => ({
       urn,
-      outputs: outputsOf(outputs),
+      outputs: outputsOf(urn, outputs),
       secrets: Object.keys(outputs).filter((name) => holdsSecret(outputs[name])),
     })),
     creating: creating.map(({ resource }) => ({
       urn: resource.urn,
-      instance: outputsOf(resource.inputs ?? {}).__tuntap?.instance,
+      instance: outputsOf(resource.urn, resource.inputs ?? {}).__tuntap?.instance,
     })),
   };
 }
 
-function outputsOf(recorded: object): Outputs {
-  const outputs = reveal(recorded) as Record<string, unknown>;
-  return { ...outputs, __tuntap: identityOfText(outputs.__tuntap) } as Outputs;
+function outputsOf(urn: string, recorded: object): Outputs {
+  return recordedOf(kinds[nameOf(urn).kind], reveal(recorded) as Record<string, unknown>);
 }
 
 /** Secrets as what they stand for: values are compared with the kernel's, and masked where they are shown. */

@@ -48,14 +48,17 @@ export async function findEngine(terminal: Terminal): Promise<Engine> {
 /**
  * The engine as the Automation API wants it, without asking for a version that is already known, and without the
  * three more engine processes in which it reads outputs and history after each update: the events told them.
+ * @param isSelected whether the engine's `stack select` would change nothing, so that it need not be started for it.
  * @param meanwhile done once, as soon as the first engine process has been started.
  */
 export function asCommand(
   automation: AutomationCopy,
   engine: Engine,
+  isSelected = false,
   meanwhile: () => void = () => {},
 ): Automation.PulumiCommand {
   const { SemVer } = createRequire(automation.file)("semver") as { SemVer: new (version: string) => unknown };
+  const spared = isSelected ? { ...unread, "stack select": "" } : unread;
   let started = false;
   // Internal to the API, so not in its types; where a version has no such method, ours is not called either.
   const prototype = automation.api.PulumiCommand.prototype as Automation.PulumiCommand & { run: Run };
@@ -63,7 +66,7 @@ export function asCommand(
     command: engine.path,
     version: new SemVer(engine.version),
     run(this: Automation.PulumiCommand, args: string[], ...rest: unknown[]) {
-      const stdout = unread[args.slice(0, 2).join(" ")];
+      const stdout = spared[args.slice(0, 2).join(" ")];
       if (stdout !== undefined) return Promise.resolve({ stdout, stderr: "", code: 0 });
       if (!started) setImmediate(meanwhile);
       started = true;

@@ -12,7 +12,7 @@ import { type ProgramError, prepareTypeScript, resolveForProgram, runProgram } f
 import { findEntry, findProject, type Project } from "./project";
 import { openSettings, parseConfig, type Settings } from "./settings";
 import { type Interruption, watchSignals } from "./signals";
-import { giveBackState, isMissing, openState, type State } from "./state";
+import { giveBackState, isMissing, isSelected, openState, type State } from "./state";
 import type { Terminal } from "./terminal";
 import { clearTorn } from "./torn";
 
@@ -65,7 +65,7 @@ export async function openSession(
     const program = () => runProgram(project, (error) => programErrors.push(error));
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,
-      pulumiCommand: asCommand(automation, engine, meanwhile),
+      pulumiCommand: asCommand(automation, engine, isSelected(project, state, options.stack), meanwhile),
       envVars: { ...state.env, ...forProviders(options, interruption), PATH: pathWithNode() },
     };
     const opening = { project, state, settings, options, config, workspace, program };

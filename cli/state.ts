@@ -2,7 +2,7 @@
  * Where the state is. A backend that the user chose is used as it is; otherwise state, passphrase and instance are
  * in `.tuntap/` beside Pulumi.yaml.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
@@ -92,6 +92,22 @@ function passphraseFile(home: string): string {
 export function isMissing(project: Project, { backend }: State, stack: string): boolean {
   const file = join(backend.folder ?? "", ".pulumi", "stacks", project.name, `${stack}.json`);
   return backend.own && !existsSync(file) && !existsSync(`${file}.gz`);
+}
+
+/**
+ * Whether the engine works on that stack where none is named: what it noted of this project says so (pkg/workspace of the
+ * engine). Where that cannot be told, it is not.
+ */
+export function isSelected({ name, file }: Project, { backend, env }: State, stack: string): boolean {
+  if (!backend.own || !backend.folder) return false;
+  const place = createHash("sha1").update(file).digest("hex");
+  const note = join(env.PULUMI_HOME ?? pulumiHome(), "workspaces", `${name}-${place}-workspace.json`);
+  try {
+    const { stacks } = JSON.parse(readFileSync(note, "utf8")) as { stacks?: Record<string, string> };
+    return [stack, `organization/${name}/${stack}`].includes(stacks?.[fileUrl(backend.folder)] ?? "");
+  } catch {
+    return false;
+  }
 }
 
 /** Called at the end: the engine wrote as root what the user of sudo must own. */

@@ -1,6 +1,6 @@
 /**
- * Lists and objects as texts, in what is recorded for this package alone: the engine takes every value of a record apart
- * several times in each run, and a text is one value.
+ * Lists and objects as texts, in what is recorded: the engine takes every value of a record apart several times in each
+ * run, and a text is one value.
  */
 
 import { remembered } from "./remember";
@@ -47,6 +47,16 @@ export function identityOfText(text: unknown): object | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** An output with many values in it. */
+export function valueText(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** The value of such a text; in records from before it was a text it is the value itself. */
+export function valueOfText(text: unknown): unknown {
+  return typeof text === "string" ? JSON.parse(text) : text;
 }
 
 /** How many resources of a kind a program declares. */

@@ -14,6 +14,7 @@ import { kinds } from "./kinds";
 import type { AnyKind, BusyMode } from "./kinds/kind";
 import { busyModes } from "./kinds/parts/busy";
 import { InitialisationFailure, Reconciler } from "./reconcile";
+import { recordedOf, recordOf } from "./record";
 import type { Identity, Notice, Outputs, Wanted } from "./request";
 import { compileLate } from "./tiering";
 
@@ -62,9 +63,8 @@ function interrupted(): boolean {
 }
 
 export async function check(kindName: string, olds: Properties, news: Properties) {
-  return face(async () => {
+  return face(kindName, async (kind) => {
     const { reconciler, engine } = core();
-    const kind = kindOf(kindName);
     const wanted = wantedOf(news);
     const isNew = Object.keys(olds ?? {}).length === 0;
     const { inputs, problems, notices } = await reconciler.check(kind, wanted, isNew);
@@ -82,48 +82,45 @@ export async function check(kindName: string, olds: Properties, news: Properties
 }
 
 export async function diff(kindName: string, _id: string, olds: Properties, news: Properties) {
-  return face(async () => {
+  return face(kindName, async (kind) => {
     const { reconciler, engine } = core();
-    const kind = kindOf(kindName);
     const wanted = checkedOf(kind, news);
-    const { changes, replaces, notices } = await reconciler.diff(kind, wanted, recordedOf(olds));
+    const { changes, replaces, notices } = await reconciler.diff(kind, wanted, recordedOf(kind, olds));
     await engine?.tell(wanted.identity.urn, notices);
     return { changes, replaces, deleteBeforeReplace: true };
   });
 }
 
 export async function create(kindName: string, inputs: Properties) {
-  return face(async () => {
-    const kind = kindOf(kindName);
+  return face(kindName, async (kind) => {
     const { id, outputs } = await core().reconciler.create(kind, checkedOf(kind, inputs));
-    return { id, outs: recordOf(outputs) };
+    return { id, outs: recordOf(kind, outputs) };
   });
 }
 
 export async function update(kindName: string, _id: string, olds: Properties, news: Properties) {
-  return face(async () => {
-    const kind = kindOf(kindName);
-    const { outputs } = await core().reconciler.update(kind, checkedOf(kind, news), recordedOf(olds));
-    return { outs: recordOf(outputs) };
+  return face(kindName, async (kind) => {
+    const { reconciler } = core();
+    const { outputs } = await reconciler.update(kind, checkedOf(kind, news), recordedOf(kind, olds));
+    return { outs: recordOf(kind, outputs) };
   });
 }
 
 export async function read(kindName: string, _id: string, props: Properties) {
-  return face(async () => {
+  return face(kindName, async (kind) => {
     const { reconciler, engine } = core();
-    const kind = kindOf(kindName);
-    const recorded = recordedOf(props);
+    const recorded = recordedOf(kind, props);
     const { result, notices } = await reconciler.read(kind, recorded);
     await engine?.tell(recorded.__tuntap?.urn ?? "", notices);
     // No id means that it is gone.
     if (!result) return {};
     const inputs = withoutDefaults(kind, result.inputs, {}, {});
-    return { id: result.id, props: recordOf(result.outputs), inputs: recordOf(inputs) };
+    return { id: result.id, props: recordOf(kind, result.outputs), inputs: recordOf(kind, inputs) };
   });
 }
 
 export async function remove(kindName: string, _id: string, props: Properties): Promise<void> {
-  await face(() => core().reconciler.remove(kindOf(kindName), recordedOf(props)));
+  await face(kindName, (kind) => core().reconciler.remove(kind, recordedOf(kind, props)));
 }
 
 function kindOf(name: string): AnyKind {
@@ -133,17 +130,6 @@ function kindOf(name: string): AnyKind {
     message: `this version of pulumi-tuntap has no kind ${name}`,
     remedy: "Install the version that made the resource, or a newer one.",
   });
-}
-
-/** Of what the engine has recorded. */
-function recordedOf(properties: Properties): Outputs {
-  return { ...properties, __tuntap: identityOfText(properties.__tuntap) as Identity | undefined };
-}
-
-/** For the engine, which takes every value of a record apart several times in each run. */
-function recordOf(properties: Properties): Properties {
-  const { __tuntap } = properties as Outputs;
-  return __tuntap === undefined ? properties : { ...properties, __tuntap: identityText(__tuntap) };
 }
 
 function wantedOf(properties: Properties): Wanted {
@@ -176,9 +162,9 @@ function holdsUnknown(value: unknown): boolean {
 }
 
 /** The engine prints an error's text and its stack; only the text is for the user. */
-async function face<T>(work: () => Promise<T>): Promise<T> {
+async function face<T>(kindName: string, work: (kind: AnyKind) => Promise<T>): Promise<T> {
   try {
-    return await work();
+    return await work(kindOf(kindName));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const shown: Error & { id?: string; properties?: Outputs; reasons?: string[] } = new Error(
@@ -188,7 +174,7 @@ async function face<T>(work: () => Promise<T>): Promise<T> {
     if (error instanceof TuntapError) shown.stack = "";
     if (error instanceof InitialisationFailure) {
       shown.id = error.id;
-      shown.properties = recordOf(error.outputs);
+      shown.properties = recordOf(kindOf(kindName), error.outputs);
       shown.reasons = [error.message];
     }
     shown.name = error.name;

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { companyText, identityText } from "../provider/compact";
+import { companyText, identityText, valueOfText } from "../provider/compact";
 
 /** The provider's methods, by the names under which `pulumi-tuntap/provider` exports them. */
 const methods = {
@@ -27,6 +27,7 @@ export abstract class TuntapResource extends pulumi.CustomResource {
   /**
    * @param kind the resource kind, e.g. `TunInterface`.
    * @param outputs names of all properties that the class has.
+   * @param texts those of them that are recorded as one text each.
    */
   protected constructor(
     kind: string,
@@ -34,6 +35,7 @@ export abstract class TuntapResource extends pulumi.CustomResource {
     args: object,
     outputs: readonly string[],
     options: pulumi.CustomResourceOptions | undefined,
+    texts: readonly string[] = [],
   ) {
     const type = `pulumi-nodejs:dynamic/tuntap:${kind}`;
     const unset = Object.fromEntries(outputs.map((output) => [output, undefined]));
@@ -58,6 +60,8 @@ export abstract class TuntapResource extends pulumi.CustomResource {
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
     }
+    const recorded = this as unknown as Record<string, pulumi.Output<string>>;
+    for (const name of texts) Object.assign(this, { [name]: recorded[name]?.apply(valueOfText) });
   }
 }
 

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { namesOf, namesText, numbersOf, numbersText } from "../provider/compact";
+import { kinds } from "../provider/kinds";
+import type { AnyKind } from "../provider/kinds/kind";
+import { recordedOf, recordOf } from "../provider/record";
 
 test.each([
   [[], ""],
@@ -26,6 +29,19 @@ test("whatever the numbers, the text gives them back", () => {
 
 test.each([[[]], [["name"]], [["name", "ends.0.name"]]])("names: %j", (names) => {
   expect(namesOf(namesText(names))).toEqual(names);
+});
+
+test("a record has texts for what holds many values, and gives the values back", () => {
+  const pool = kinds.TunPool as AnyKind;
+  const __tuntap = { urn: "urn:pulumi:dev::lab::pulumi-nodejs:dynamic/tuntap:TunPool::fc" };
+  const outputs = { count: 2, bridges: ["br0"], members: [{ name: "fc0" }, { name: "fc1" }], __tuntap };
+  const record = recordOf(pool, outputs);
+  expect(record).toMatchObject({ count: 2, bridges: ["br0"] });
+  expect([typeof record.members, typeof record.__tuntap]).toEqual(["string", "string"]);
+  expect(recordedOf(pool, record)).toEqual(outputs);
+  // As the first versions had it.
+  expect(recordedOf(pool, outputs)).toEqual(outputs);
+  expect(recordOf(pool, { count: 2 })).toEqual({ count: 2 });
 });
 
 function run(first: number, count: number): number[] {

@@ -45,6 +45,8 @@ export interface OutputSchema {
   description: string;
   /** Not every object has it. */
   optional?: true;
+  /** It may have thousands of values in it: recorded as one text, and taken apart where a program asks for it. */
+  asText?: true;
   /** Of a list. */
   items?: ValueSchema;
   /** Of an object. */

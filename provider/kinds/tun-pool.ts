@@ -112,6 +112,7 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
     members: {
       type: "array",
       description: "The interfaces, by their numbers.",
+      asText: true,
       items: {
         type: "object",
         properties: {

@@ -736,6 +736,6 @@ export class TunPool extends TuntapResource {
       "busyTimeoutSeconds",
       "members",
     ];
-    super("TunPool", name, args, properties, options);
+    super("TunPool", name, args, properties, options, ["members"]);
   }
 }

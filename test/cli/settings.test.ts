@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lab, launch, object, slow } from "./tool";
 
@@ -164,6 +164,45 @@ describe("state", () => {
       expect(ran.code, ran.all).toBe(0);
       expect(ran.stdout).toContain('"name": "dev"');
       expect(ran.stdout).toContain("pulumi:pulumi:Stack");
+    },
+    slow,
+  );
+
+  it(
+    "is that of the stack used last, for a plain pulumi too; it is selected only where it is not yet",
+    async () => {
+      const { tuntap, root, write, env } = lab({ "index.ts": "export const done = true;" });
+      const [, engine = ""] = /path +(.+)/.exec((await tuntap(["engine"])).stdout) ?? [];
+      const asked = join(root, "asked");
+      for (const name of ["pulumi", "pulumi-resource-pulumi-nodejs"]) {
+        write(
+          `bin/${name}`,
+          `#!/bin/sh\necho "$1 $2" >> '${asked}'\nexec '${join(dirname(engine), name)}' "$@"\n`,
+        );
+        chmodSync(join(root, "bin", name), 0o755);
+      }
+      const onPath = { PATH: `${join(root, "bin")}:${process.env.PATH}` };
+      const selections = async (...args: string[]) => {
+        writeFileSync(asked, "");
+        const ran = await tuntap(args, onPath);
+        expect(ran.code, ran.all).toBe(0);
+        const calls = readFileSync(asked, "utf8").split("\n");
+        expect(calls).toContain("preview --refresh");
+        return calls.filter((call) => call === "stack select").length;
+      };
+      const selected = async () => {
+        const words = (await tuntap(["env"], onPath)).stdout;
+        const line = 'eval "$WORDS"; pulumi stack --show-name';
+        return (await launch(["sh", "-c", line], root, env({ ...onPath, WORDS: words })).ended).all;
+      };
+      expect(await selections("up", "--yes")).toBe(1);
+      expect(await selections("up", "--yes")).toBe(0);
+      expect(await selected()).toBe("dev\n");
+      expect(await selections("up", "--yes", "--stack", "other")).toBe(1);
+      expect(await selections("preview", "--stack", "other")).toBe(0);
+      expect(await selected()).toBe("other\n");
+      expect(await selections("preview", "--stack", "dev")).toBe(1);
+      expect(await selected()).toBe("dev\n");
     },
     slow,
   );

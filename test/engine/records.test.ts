@@ -46,10 +46,11 @@ function asBefore(): number {
   let changed = 0;
   records((properties) => {
     changed += 1;
-    const { __tuntap, __declared, __ifindexes } = properties;
+    const { __tuntap, __declared, __ifindexes, members } = properties;
     if (typeof __tuntap === "string") properties.__tuntap = JSON.parse(__tuntap);
     if (typeof __declared === "string") properties.__declared = namesOf(__declared);
     if (typeof __ifindexes === "string") properties.__ifindexes = numbersOf(__ifindexes);
+    if (typeof members === "string") properties.members = JSON.parse(members);
   });
   return changed;
 }

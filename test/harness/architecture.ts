@@ -17,7 +17,7 @@ const files = (...paths: string[]): Room => ({
 const floors: readonly (readonly Room[])[] = [
   [folder("cli"), folder("plugin")],
   [folder("sdk")],
-  [files("provider/dynamic", "provider/defaults", "provider/engine")],
+  [files("provider/dynamic", "provider/defaults", "provider/engine", "provider/record")],
   [
     files(
       "provider/reconcile",

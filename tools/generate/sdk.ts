@@ -38,10 +38,16 @@ ${docComment([kind.description, fenced(kind.example)])}export class ${kind.name}
 ${outputs.map((output) => outputMember(kind, output)).join("\n")}
 ${docComment(["@param name the logical name, unique among the resources of this kind in a program."], "  ")}  constructor(name: string, args: ${kind.name}Args${noDefault}, options?: pulumi.CustomResourceOptions) {
     const properties = ${nameList(outputs)};
-    super("${kind.name}", name, args, properties, options);
+    super("${kind.name}", name, args, properties, options${texts(kind)});
   }
 }
 `;
+}
+
+/** The last argument of the constructor that all classes share, where there is one. */
+function texts({ outputs }: Declaration): string {
+  const names = Object.keys(outputs).filter((name) => outputs[name]?.asText);
+  return names.length === 0 ? "" : `, ${JSON.stringify(names)}`;
 }
 
 export function sdkIndex(kinds: readonly Declaration[]): string {
