@@ -126,6 +126,15 @@ export class Links {
 }
 
 /**
+ * A question of which only the acknowledgement is taken. Before it answers, the kernel takes note whether the link has a
+ * carrier; otherwise it does so for a hundred links in a second (net/core/link_watch.c), and until then a bridge lets a
+ * new port forward to which nobody is attached, and looks at all such ports whenever one comes or goes.
+ */
+export function noteCarrier(ifindex: number): Buffer {
+  return encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.ACK, { index: ifindex }, { extMask: skipStatistics });
+}
+
+/**
  * A message that makes a link, down; EEXIST where the name is taken.
  * @param data IFLA_INFO_DATA of that kind.
  */

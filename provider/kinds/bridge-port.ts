@@ -128,12 +128,15 @@ const properties = [
 async function join(difference: Difference<Desired, Observed, string>, host: Host): Promise<void> {
   const { observed, desired, target } = difference;
   await refuseLockout(observed, desired, host);
-  const [write] = bridgeProperty.messages?.({ ...difference, property: bridgeProperty }) ?? [];
-  if (write === undefined) return;
-  const [reply] = await host.batch.send(target.namespace, [write.bytes]);
-  if (accepted(reply)) return;
-  throw refusal(reply as { errno: number }, {
-    message: `the kernel refused ${write.what}`,
+  const writes = bridgeProperty.messages?.({ ...difference, property: bridgeProperty }) ?? [];
+  const replies = await host.batch.send(
+    target.namespace,
+    writes.map(({ bytes }) => bytes),
+  );
+  const refused = replies.findIndex((reply) => !accepted(reply));
+  if (refused < 0) return;
+  throw refusal(replies[refused] as { errno: number }, {
+    message: `the kernel refused ${writes[refused]?.what}`,
     operation: "RTM_NEWLINK",
     property: "bridge",
     remedy:

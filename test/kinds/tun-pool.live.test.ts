@@ -65,6 +65,20 @@ test("a pool is made as it is declared, and is then as it should be", async () =
   expect(await lab.links()).toEqual([]);
 });
 
+test("ports to which nobody is attached do not forward, however many there are, from the first moment", async () => {
+  // Of its own accord the kernel takes note of a carrier that went, of a hundred interfaces in a second.
+  await lab.ip("link", "add", "br0", "type", "bridge");
+  await lab.ip("link", "set", "br0", "up");
+  await program.declare(kind, "fc", pool({ count: 200, bridge: "br0", addressPlan: undefined }));
+  const ports = (await lab.links()).filter(({ master }) => master === "br0");
+  expect(ports).toHaveLength(200);
+  const states = new Set(
+    ports.map(({ linkinfo }) => (linkinfo?.info_slave_data as { state?: string })?.state),
+  );
+  expect([...states]).toEqual(["disabled"]);
+  expect(new Set(ports.map(({ operstate }) => operstate))).toEqual(new Set(["DOWN"]));
+});
+
 describe("only the members concerned are touched", () => {
   test("when it grows and shrinks", async () => {
     await program.declare(kind, "fc", pool());

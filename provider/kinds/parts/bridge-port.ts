@@ -1,6 +1,6 @@
 import { TuntapError } from "../../errors";
 import type { Host } from "../../host/host";
-import { describeLink, type Link, type LinkTable, setLink } from "../../host/links";
+import { describeLink, type Link, type LinkTable, noteCarrier, setLink } from "../../host/links";
 import type { InputSchema, Inputs, Problem, Property } from "../kind";
 import { linksToCheck, type ObservedLink } from "./link";
 import { live } from "./verdicts";
@@ -35,14 +35,16 @@ export const bridgeProperty: Property<WithBridge, ObservedLink, string> = {
     return desired.bridge === undefined && is !== recorded?.bridge ? noBridge : is;
   },
   show: (bridge) => (bridge === noBridge ? "no bridge" : bridge),
-  messages: ({ want, observed }) => [
-    {
-      bytes: setLink(observed.ifindex, {
-        master: want === noBridge ? 0 : bridgeIndex(observed.neighbours, want),
-      }),
-      what: want === noBridge ? "leaving the bridge" : `joining bridge ${want}`,
-    },
-  ],
+  messages: ({ want, observed: { ifindex, neighbours } }) =>
+    want === noBridge
+      ? [{ bytes: setLink(ifindex, { master: 0 }), what: "leaving the bridge" }]
+      : [
+          { bytes: noteCarrier(ifindex), what: "a look at its carrier" },
+          {
+            bytes: setLink(ifindex, { master: bridgeIndex(neighbours, want) }),
+            what: `joining bridge ${want}`,
+          },
+        ],
 };
 
 /** The name of the link that this one is a port of, as the program calls it where it means that one. */
