@@ -12,10 +12,19 @@ export const change = NLM_F.REQUEST | NLM_F.ACK;
  * How deletes wait for others. Deleting costs one RCU grace period, about 20 ms, no matter how many links go in it, so
  * a few milliseconds of waiting are well spent.
  */
-const deletesTogether: Gathering<number> = { enough: ({ length }) => length >= 100, quiet: 5, limit: 20 };
+const deletesTogether: Gathering<number> = {
+  enough: ({ length }) => length >= 100,
+  quiet: 5,
+  limit: () => 20,
+};
 
 /** Making one costs the kernel 0.2 ms: meanwhile those that are made already go on. */
-const creationsTogether: Gathering<TunOperation> = { enough: () => true, quiet: 0, limit: 0, most: 128 };
+const creationsTogether: Gathering<TunOperation> = {
+  enough: () => true,
+  quiet: 0,
+  limit: () => 0,
+  most: 128,
+};
 
 /** Merges writes that arrive together: one system call for many callers, each with its own answer. */
 export class Batch {

@@ -16,7 +16,11 @@ import { Turns } from "./turns";
 import { Vlans } from "./vlans";
 
 /** All descriptors of all processes are read: several milliseconds, for one interface as for all. */
-const lookingForHolders: Gathering<unknown> = { enough: ({ length }) => length >= 16, quiet: 5, limit: 50 };
+const lookingForHolders: Gathering<unknown> = {
+  enough: ({ length }) => length >= 16,
+  quiet: 5,
+  limit: () => 50,
+};
 
 /** One host, in the terms in which kinds are written. */
 export class Host {

@@ -29,9 +29,10 @@ interface Sources {
  * looking is a fiftieth of the work or so. Whoever is written for meanwhile will ask too.
  */
 const objectsPerAsker = 50;
-const gathering = { quiet: 5, limit: 250 };
-const freshMillisecondsPerObject = 0.5;
-const longestFreshMilliseconds = 1000;
+const quietMilliseconds = 5;
+const momentPerObject = 0.5;
+const shortestWait = 250;
+const longestMoment = 1000;
 
 export class Scenes {
   private readonly looking: KeyedCollectors<NamespaceName, "plan" | "work", Scene>;
@@ -56,7 +57,8 @@ export class Scenes {
         return askers.map(() => scene);
       },
       (namespace) => ({
-        ...gathering,
+        quiet: quietMilliseconds,
+        limit: () => Math.max(shortestWait, this.momentOf(namespace)),
         enough: (askers) =>
           askers.includes("plan") ||
           (this.writing === 0 && askers.length * objectsPerAsker >= this.sizeOf(namespace)),
@@ -76,8 +78,8 @@ export class Scenes {
    */
   async lately(namespace: NamespaceName): Promise<Scene> {
     const last = this.latest.get(namespace);
-    const fresh = Math.min(this.sizeOf(namespace) * freshMillisecondsPerObject, longestFreshMilliseconds);
-    if (last?.writes === this.writes && performance.now() - last.began <= fresh) return last.scene;
+    const age = performance.now() - (last?.began ?? 0);
+    if (last?.writes === this.writes && age <= this.momentOf(namespace)) return last.scene;
     return this.looking.add(namespace, "plan");
   }
 
@@ -91,6 +93,11 @@ export class Scenes {
       this.writes++;
       this.writing--;
     }
+  }
+
+  /** Milliseconds in which one look is enough. */
+  private momentOf(namespace: NamespaceName): number {
+    return Math.min(this.sizeOf(namespace) * momentPerObject, longestMoment);
   }
 
   private sizeOf(namespace: NamespaceName): number {

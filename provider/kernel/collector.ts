@@ -5,7 +5,7 @@ export interface Gathering<Item> {
   /** Milliseconds without another call, after which none is expected. */
   quiet: number;
   /** Milliseconds that the first call waits at most. */
-  limit: number;
+  limit(): number;
   /** Whether more calls are under way for certain, so that it is worth to wait also when none came for a while. */
   expected?(): boolean;
   /**
@@ -15,7 +15,7 @@ export interface Gathering<Item> {
   most?: number;
 }
 
-const atOnce: Gathering<unknown> = { enough: () => true, quiet: 0, limit: 0 };
+const atOnce: Gathering<unknown> = { enough: () => true, quiet: 0, limit: () => 0 };
 
 /**
  * Collects calls that arrive together and runs them as one. While one run is under way the next gathers, so
@@ -49,7 +49,7 @@ export class Collector<Item, Result> {
     }
     if (this.gathers || this.running > 0 || this.waiting.length === 0) return;
     this.gathers = true;
-    const end = performance.now() + this.gathering.limit;
+    const end = performance.now() + this.gathering.limit();
     setImmediate(() => this.gather(end));
   }
 

@@ -86,11 +86,11 @@ describe("calls that arrive together", () => {
     const never = () => false;
 
     test("gather as long as more arrive", async () => {
-      expect(await gathered({ enough: never, quiet: 200, limit: 10_000 }, 10, 5)).toEqual([10]);
+      expect(await gathered({ enough: never, quiet: 200, limit: () => 10_000 }, 10, 5)).toEqual([10]);
     });
 
     test("but no longer than the limit", async () => {
-      const batches = await gathered({ enough: never, quiet: 1000, limit: 50 }, 20, 10);
+      const batches = await gathered({ enough: never, quiet: 1000, limit: () => 50 }, 20, 10);
       expect(batches.length).toBeGreaterThan(1);
       expect(batches[0]).toBeLessThan(20);
     });
@@ -100,21 +100,21 @@ describe("calls that arrive together", () => {
       setTimeout(() => {
         expected = false;
       }, 150);
-      const gathering = { enough: never, quiet: 1, limit: 60_000, expected: () => expected };
+      const gathering = { enough: never, quiet: 1, limit: () => 60_000, expected: () => expected };
       expect(await gathered(gathering, 4, 30)).toEqual([4]);
     });
 
     test("do not wait where they are enough", async () => {
       const began = performance.now();
       const enough = ({ length }: readonly number[]) => length >= 5;
-      expect(await gathered({ enough, quiet: 5000, limit: 5000 }, 5, 0)).toEqual([5]);
+      expect(await gathered({ enough, quiet: 5000, limit: () => 5000 }, 5, 0)).toEqual([5]);
       expect(performance.now() - began).toBeLessThan(1000);
     });
   });
 });
 
 describe("more calls than one run takes", () => {
-  const atOnce = { enough: () => true, quiet: 0, limit: 0 };
+  const atOnce = { enough: () => true, quiet: 0, limit: () => 0 };
 
   test("go in several, of which two work at once, and none is lost or out of order", async () => {
     const batches: number[][] = [];
