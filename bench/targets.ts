@@ -73,12 +73,12 @@ function measuredTargets(value: Value): Measured[] {
   ];
 }
 
-/** What a pool may add to an engine run with one resource whose provider does nothing. */
+/** What a pool may add to an engine run with one resource whose provider does nothing, and how that grows. */
 function poolTargets(value: Value): Measured[] {
   const { up, unchanged, down } = pool.works;
-  const beyond = (taps: number, work: string) => {
-    const [ours, empty] = [value(taps, work, pool.onBridges), value(taps, work, pool.emptyRun)];
-    return ours === undefined || empty === undefined ? undefined : ours - empty;
+  const beyond = (taps: number, work: string, base = value(taps, work, pool.emptyRun)) => {
+    const ours = value(taps, work, pool.onBridges);
+    return ours === undefined || base === undefined ? undefined : ours - base;
   };
   const limits: [work: string, limit: number][] = [
     [up, 1500],
@@ -95,9 +95,11 @@ function poolTargets(value: Value): Measured[] {
       }),
     ),
     ...limits.map(([work]): Measured => {
-      const [few, many] = [beyond(size, work), beyond(largest, work)];
+      // The empty run has work of its own, which a pool has not, and would make a small pool look cheaper than it is.
+      const one = value(1, work, pool.onBridges);
+      const [few, many] = one === undefined ? [] : [beyond(size, work, one), beyond(largest, work, one)];
       return {
-        name: `${work}, beyond the empty run, ${largest} to ${size}`,
+        name: `${work}, beyond a pool of 1, ${largest} to ${size}`,
         // Linear is 4; the rest is what grows with the tables of the kernel, and chance.
         limit: 4.8,
         measured: few === undefined || many === undefined ? undefined : many / few,
