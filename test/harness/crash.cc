@@ -227,6 +227,9 @@ int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* 
     return real<decltype(posix_spawn)>("posix_spawn")(pid, path, actions, attributes, arguments, environment);
   };
   input = -1;
+  // It is told nothing but by its arguments.
+  const std::string file = path;
+  if (file.size() >= 8 && file.compare(file.size() - 8, 8, "modprobe") == 0) program = "modprobe";
   return program.empty() ? call() : around(program + "-start", call);
 }
 

@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Client } from "./client";
+import { guestKernel, packInitramfs } from "./guest-kernel";
 import type { Lab } from "./lab";
 
 /** Software emulation on a machine that does other things too; nothing is concluded from how long it takes. */
@@ -16,7 +16,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 echo 0 >/proc/sys/kernel/printk
-while read -r module; do insmod /modules/$module.ko || poweroff -f; done </modules/modules
+/load
 ip link set lo up
 stty -echo -onlcr
 echo "guest is ready"
@@ -44,26 +44,16 @@ hostname "$hostname"
 export class GuestImage {
   readonly folder = mkdtempSync(join(tmpdir(), "tt-guest-"));
   readonly kernel = join(this.folder, "vmlinuz");
-  readonly initramfs = join(this.folder, "initramfs");
+  readonly initramfs: string;
 
   constructor() {
     chmodSync(this.folder, 0o755);
-    const script = resolve(__dirname, "..", "guest-kernel.sh");
-    const source = execFileSync("sh", [script], { encoding: "utf8" }).trim();
-    copyFileSync(join(source, "vmlinuz"), this.kernel);
+    const kernel = guestKernel();
+    copyFileSync(kernel.image, this.kernel);
     const root = join(this.folder, "root");
-    for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp"])
-      mkdirSync(join(root, name), { recursive: true });
-    cpSync(source, join(root, "modules"), { recursive: true, filter: (path) => !path.endsWith("vmlinuz") });
-    copyFileSync(
-      execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(),
-      join(root, "bin/busybox"),
-    );
-    writeFileSync(join(root, "init"), init, { mode: 0o755 });
+    mkdirSync(join(root, "etc"), { recursive: true });
     writeFileSync(join(root, "etc", "dhcp"), dhcpScript, { mode: 0o755 });
-    execFileSync("sh", ["-c", `find . | cpio --quiet -o -H newc | gzip -1 >'${this.initramfs}'`], {
-      cwd: root,
-    });
+    this.initramfs = packInitramfs(kernel, root, ["virtio_pci", "virtio_net"], init);
   }
 
   close(): void {

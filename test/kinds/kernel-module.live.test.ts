@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { kinds } from "../../provider/kinds";
 import type { Inputs, Kind } from "../../provider/kinds/kind";
@@ -12,6 +12,8 @@ beforeEach(() => {
   program = new Program();
 });
 
+/** Whether vxlan is a module of its own, so that its parameters can be given when it is loaded. */
+const isModular = existsSync("/sys/module/vxlan/initstate");
 const port = readFileSync("/sys/module/vxlan/parameters/udp_port", "utf8").trim();
 
 test.each(["tun", "veth", "bridge", "vxlan"])("%s is there, left alone, and stays", async (name) => {
@@ -35,14 +37,17 @@ test("parameters that it has are no change, in whatever words", async () => {
   expect(step.operation).toBe("same");
 });
 
-test("others of one that is built in are refused in the plan, with what to do", async () => {
-  await expect(program.declare(kind, "one", { name: "vxlan", parameters: ["udp_port=1"] })).rejects.toThrow(
-    new RegExp(
-      `^module vxlan is built into the kernel, with udp_port=${port}\\. Give them on the kernel's boot command line \\(vxlan\\.udp_port=1\\) and reboot.*\\[MODULE_REFUSED\\]`,
-    ),
-  );
-  expect(program.state.size).toBe(0);
-});
+test.skipIf(isModular)(
+  "others of one that is built in are refused in the plan, with what to do",
+  async () => {
+    await expect(program.declare(kind, "one", { name: "vxlan", parameters: ["udp_port=1"] })).rejects.toThrow(
+      new RegExp(
+        `^module vxlan is built into the kernel, with udp_port=${port}\\. Give them on the kernel's boot command line \\(vxlan\\.udp_port=1\\) and reboot.*\\[MODULE_REFUSED\\]`,
+      ),
+    );
+    expect(program.state.size).toBe(0);
+  },
+);
 
 test("one that the kernel does not show is warned of", async () => {
   const { notices } = await program.declare(kind, "one", { name: "vxlan", parameters: ["nosuch=1"] });
