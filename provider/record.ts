@@ -8,7 +8,7 @@ type Properties = Record<string, unknown>;
 export function recordOf(kind: AnyKind, outputs: Properties): Properties {
   const { __tuntap } = outputs as Outputs;
   return {
-    ...asText(kind, outputs, valueText),
+    ...turnTexts(kind, outputs, valueText),
     ...(__tuntap !== undefined && { __tuntap: identityText(__tuntap) }),
   };
 }
@@ -16,10 +16,11 @@ export function recordOf(kind: AnyKind, outputs: Properties): Properties {
 /** Of what the engine has recorded, by this version or by one that had lists and objects in it. */
 export function recordedOf(kind: AnyKind | undefined, record: Properties): Outputs {
   const __tuntap = identityOfText(record.__tuntap) as Identity | undefined;
-  return { ...asText(kind, record, valueOfText), __tuntap };
+  return { ...turnTexts(kind, record, valueOfText), __tuntap };
 }
 
-function asText(
+/** Turns what is recorded as a text, into it or out of it. */
+function turnTexts(
   kind: AnyKind | undefined,
   properties: Properties,
   turn: (value: unknown) => unknown,

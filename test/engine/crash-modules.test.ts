@@ -1,34 +1,31 @@
 /** The loading of a module, with the provider killed at each step of it; on a kernel that loads modules. */
-import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Crash, type Point } from "../harness/crash";
-import { loadableModule } from "../harness/loadable";
-import { run, until } from "../harness/shell";
+import { canLoad, loadable } from "../harness/loadable";
+import { until } from "../harness/shell";
 import { Workspace } from "../harness/workspace";
 
 /** Of no network namespace: modules are the host's. */
 const host = "-";
 
 describe("on a kernel that loads modules", async () => {
-  const loadable = await loadableModule();
-  const { name } = loadable ?? { name: "" };
-  const isLoaded = () => existsSync(`/sys/module/${name}`);
+  const { name, isLoaded, unload } = loadable;
+  const loads = await canLoad();
   let crash: Crash;
   let workspace: Workspace;
 
   beforeAll(async () => {
-    if (loadable === undefined) return;
     crash = await Crash.open();
     workspace = new Workspace();
     workspace.declare({ kind: "KernelModule", name: "module", args: { name, unload: true } });
   });
   afterAll(async () => {
-    workspace?.close();
-    crash?.close();
-    if (isLoaded()) await run("modprobe", "-r", name);
+    workspace.close();
+    crash.close();
+    await unload();
   });
 
-  test.skipIf(loadable === undefined).each<[Point["phase"], string, boolean]>([
+  test.skipIf(!loads).each<[Point["phase"], string, boolean]>([
     ["before", "modprobe-start", false],
     ["after", "modprobe-start", true],
     ["before", "modprobe-end", true],
@@ -47,7 +44,7 @@ describe("on a kernel that loads modules", async () => {
       await workspace.succeed("down");
       // One that the killed run loaded cannot be told from one that others did: it is left, as they would want it.
       expect(isLoaded()).toBe(loaded);
-      if (loaded) await run("modprobe", "-r", name);
+      await unload();
     },
   );
 });

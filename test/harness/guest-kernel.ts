@@ -17,9 +17,20 @@ export function guestKernel(): GuestKernel {
   return { image: join(folder, "vmlinuz"), release, folder };
 }
 
+/** What the first process of every guest begins with: tools, the kernel's file systems, and its modules. */
+const beginning = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+echo 0 >/proc/sys/kernel/printk
+/load
+`;
+
 /**
- * What a guest begins with, as a file for `-initrd`: busybox, modules with what they need, and its first process. That one
- * runs `/load` to load the modules, in the order in which they need one another.
+ * What a guest begins with, as a file for `-initrd`: busybox, modules with what they need, and its first process.
+ * @param init what that process does when all of that is there, in shell.
  */
 export function packInitramfs(
   kernel: GuestKernel,
@@ -37,7 +48,7 @@ export function packInitramfs(
   for (const file of files) copyFileSync(file, join(root, "modules", basename(file)));
   const loads = [...files].map((file) => `insmod /modules/${basename(file)} || poweroff -f\n`);
   writeFileSync(join(root, "load"), `#!/bin/sh\n${loads.join("")}`, { mode: 0o755 });
-  writeFileSync(join(root, "init"), init, { mode: 0o755 });
+  writeFileSync(join(root, "init"), beginning + init, { mode: 0o755 });
   const initramfs = `${root}.initramfs`;
   execFileSync("sh", ["-c", `find . | cpio --quiet -o -H newc | gzip -1 >'${initramfs}'`], { cwd: root });
   return initramfs;

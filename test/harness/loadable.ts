@@ -1,17 +1,21 @@
-import { attempt } from "./shell";
+import { existsSync, readFileSync } from "node:fs";
+import { attempt, run } from "./shell";
 
-/**
- * A module that can be loaded here and is not, with a parameter that the kernel shows; undefined where there is none: tried,
- * and taken out again. With names of their own these make no link when they are loaded.
- */
-export async function loadableModule(): Promise<{ name: string; parameter: string } | undefined> {
-  for (const [name, parameter] of [
-    ["vxlan", "udp_port"],
-    ["geneve", "log_ecn_error"],
-  ] as const) {
-    const script = `! grep -q '^${name} ' /proc/modules && modprobe ${name} && test -e /sys/module/${name}/parameters/${parameter} && modprobe -r ${name}`;
-    if ((await attempt("sh", "-c", `${script} && ! test -e /sys/module/${name}`)).code === 0)
-      return { name, parameter };
-  }
-  return undefined;
+/** A module that makes no link when it is loaded, and whose parameter the kernel shows. */
+export const loadable = {
+  name: "vxlan",
+  parameter: "udp_port",
+  /** Not what it has where nothing is given. */
+  otherValue: "4789",
+  isLoaded: () => existsSync("/sys/module/vxlan"),
+  value: () => readFileSync("/sys/module/vxlan/parameters/udp_port", "utf8").trim(),
+  async unload(): Promise<void> {
+    if (loadable.isLoaded()) await run("modprobe", "-r", loadable.name);
+  },
+};
+
+/** Whether this kernel loads it, and it is not loaded: tried, and taken out again. */
+export async function canLoad(): Promise<boolean> {
+  if (loadable.isLoaded()) return false;
+  return (await attempt("sh", "-c", "modprobe vxlan && modprobe -r vxlan")).code === 0;
 }

@@ -65,8 +65,11 @@ test("a pool is made as it is declared, and is then as it should be", async () =
   expect(await lab.links()).toEqual([]);
 });
 
-test("ports to which nobody is attached do not forward, however many there are, from the first moment", async () => {
-  // Of its own accord the kernel takes note of a carrier that went, of a hundred interfaces in a second.
+test("ports to which nobody is attached do not forward, however many there are, from the first moment", async ({
+  skip,
+}) => {
+  if (!(await notesCarrierWhenAsked()))
+    return skip("this kernel notes no carrier when it is asked for a link");
   await lab.ip("link", "add", "br0", "type", "bridge");
   await lab.ip("link", "set", "br0", "up");
   await program.declare(kind, "fc", pool({ count: 200, bridge: "br0", addressPlan: undefined }));
@@ -457,3 +460,17 @@ test("of a pool of many, all share their system calls", async () => {
   await counted.remove("fc");
   expect(await lab.links()).toEqual([]);
 });
+
+/**
+ * Of its own accord the kernel takes note of a carrier that went, of a hundred interfaces in a second. Whether it also does
+ * when it is asked for one of them, as `ip` asks whenever it is given a name: tried, in a namespace that ends with the
+ * command.
+ */
+async function notesCarrierWhenAsked(): Promise<boolean> {
+  const make = "seq 300 | sed 's/.*/tuntap add dev tap& mode tap\\nlink set tap& up/' | ip -batch -";
+  const shown = await run("unshare", "--net", "sh", "-c", `${make} && ip -j link show`);
+  const taps = (JSON.parse(shown) as { ifname: string; operstate: string }[]).filter(({ ifname }) =>
+    ifname.startsWith("tap"),
+  );
+  return taps.length === 300 && taps.every(({ operstate }) => operstate === "DOWN");
+}
