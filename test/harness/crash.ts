@@ -156,9 +156,10 @@ interface Status {
   parent: number;
 }
 
-function statusOf(pid: number): Status | undefined {
+/** @param process its pid, or below /proc the path of a thread. */
+function statusOf(process: number | string): Status | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const stat = readFileSync(`/proc/${process}/stat`, "utf8");
     const end = stat.lastIndexOf(")");
     const [state, parent] = stat.slice(end + 2).split(" ");
     return { name: stat.slice(stat.indexOf("(") + 1, end), state: state as string, parent: Number(parent) };
@@ -173,9 +174,16 @@ export async function stop(pid: number): Promise<void> {
   await until(`${pid} has stopped`, () => statusOf(pid)?.state === "T");
 }
 
+/** Whether any thread of a process does: of one that is killed the first may be gone while another is in a system call. */
 export function lives(pid: number): boolean {
-  const state = statusOf(pid)?.state;
-  return state !== undefined && state !== "Z" && state !== "X";
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((thread) => {
+      const state = statusOf(`${pid}/task/${thread}`)?.state;
+      return state !== undefined && state !== "Z" && state !== "X";
+    });
+  } catch {
+    return false;
+  }
 }
 
 /** The engine of a provider: its grandparent, with the launcher's shell between them. */

@@ -19,7 +19,7 @@ mount -t overlay -o lowerdir=/host,upperdir=/written/upper,workdir=/written/work
 mkdir -p /new/lib/modules/${kernel.release}
 mount --bind '/host${kernel.folder}/lib/modules/${kernel.release}' /new/lib/modules/${kernel.release}
 for folder in proc sys dev; do mount --move /$folder /new/$folder; done
-for folder in run tmp; do mount -t tmpfs $folder /new/$folder; done
+mount -t tmpfs run /new/run
 ln -s /proc/self/fd /new/dev/fd
 for number in 0 1 2; do ln -s fd/$number /new/dev/$(echo stdin stdout stderr | cut -d ' ' -f $((number + 1))); done
 exec switch_root /new /bin/sh -c '
