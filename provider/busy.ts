@@ -22,6 +22,16 @@ export function consequence({ mode, seconds }: OnBusy, forced: string, refused: 
   return mode === "wait" ? `up to ${seconds} s will be spent waiting for that to end` : refused;
 }
 
+/** What follows where a process blocks a change, for a plan. @param text the difference in words. */
+export function blockedChange(text: string, reason: string | undefined, asked: OnBusy): string {
+  const follows = consequence(
+    asked,
+    "it will be deleted under that process and made anew",
+    "this will be refused until that process ends",
+  );
+  return `${text}, and it cannot be changed while the interface is ${reason ?? "held"}: ${follows}`;
+}
+
 /** How long one piece of work waits for processes to let go. */
 export class Patience {
   private began: number | undefined;

@@ -1,8 +1,20 @@
+import { adoption } from "./adoption";
+import { blockedChange, onBusyOf } from "./busy";
 import type { Claims } from "./claims";
+import { describeDifference, type Judged } from "./differences";
 import { TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
-import { type AnyKind, type Claim, type Inputs, isSet, type Kind, type Problem } from "./kinds/kind";
+import {
+  type AnyKind,
+  type BusyMode,
+  type Claim,
+  type Inputs,
+  isSet,
+  type Kind,
+  type Problem,
+  type Target,
+} from "./kinds/kind";
 import { namespaceSpace } from "./kinds/parts/names";
 import { Lint } from "./lint";
 import { wantedMembers } from "./members";
@@ -34,6 +46,8 @@ interface Sought {
   inputs: Inputs;
   space: string;
   name: string;
+  /** Names of inputs that are not known yet. */
+  unknown: ReadonlySet<string>;
 }
 
 /** What can be said of a resource before anything is changed. */
@@ -41,11 +55,15 @@ export class Checker {
   private readonly recognised = new Set<string>();
   private readonly lint: Lint;
 
-  /** @param tell for what is about a resource that was checked before. */
+  /**
+   * @param tell for what is about a resource that was checked before.
+   * @param onBusy of this run, whatever is declared.
+   */
   constructor(
     private readonly host: Host,
     private readonly claims: Claims,
     private readonly tell?: (urn: string, notices: readonly Notice[]) => unknown,
+    private readonly onBusy?: BusyMode,
   ) {
     this.lint = new Lint(host);
   }
@@ -136,7 +154,7 @@ export class Checker {
     if (unknown.has("namespace")) return [];
     const seek = (of: Kind, who: Identity, given: Inputs, name: string): Sought => {
       const space = of.naming.space(given.namespace as string | undefined);
-      return { kind: of, identity: who, inputs: given, space, name };
+      return { kind: of, identity: who, inputs: given, space, name, unknown };
     };
     if (isSet(kind)) {
       return wantedMembers(kind, wanted, newLease(identity, this.host.uid)).map((member) =>
@@ -173,11 +191,8 @@ export class Checker {
   }
 
   /** Whether somebody else has the name of an object that is about to be made. */
-  private async lookAtTheName({
-    kind,
-    identity,
-    inputs,
-  }: Sought): Promise<{ problems: Problem[]; notices: Notice[] }> {
+  private async lookAtTheName(sought: Sought): Promise<Findings> {
+    const { kind, identity, inputs } = sought;
     const target = { ...targetOf(kind, this.host, identity, inputs, undefined), glance: true as const };
     const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
     if (namespaceMissing !== undefined && !this.claims.isClaimed(namespaceSpace, namespaceMissing)) {
@@ -186,12 +201,7 @@ export class Checker {
     }
     if (object !== undefined || !obstacle || obstacle.sameStack) return { problems: [], notices: [] };
     const what = kind.describe(obstacle.object);
-    if (inputs.adopt === true) {
-      return {
-        problems: [],
-        notices: [{ severity: "warning", message: `takes over ${what}; \`down\` will delete it` }],
-      };
-    }
+    if (inputs.adopt === true) return this.lookAtAdoption(sought, target, obstacle.object);
     const property = namingInput(kind);
     const called = obstacle.called ?? `${property} ${JSON.stringify(inputs[property])}`;
     const message = `${called} is taken by ${what}, which this resource did not make`;
@@ -203,6 +213,37 @@ export class Checker {
       notices: [],
     };
   }
+
+  /** What a takeover would do, or why it is not possible. */
+  private async lookAtAdoption(
+    { kind, identity, inputs, unknown }: Sought,
+    target: Target,
+    object: unknown,
+  ): Promise<Findings> {
+    const desired = await kind.desire(inputs, this.host);
+    const goal = { kind, host: this.host, target, inputs, desired };
+    const { refusal, judged } = await adoption(goal, object, unknown);
+    if (refusal) {
+      const { property = namingInput(kind), message } = refusal.facts;
+      const { code, remedy } = refusal;
+      return { problems: [{ property, code, message: `${message}. ${remedy}` }], notices: [] };
+    }
+    const inWords = ({ difference }: Judged) =>
+      describeDifference(difference, "declared", inputs, identity.secrets);
+    const texts = judged.map(inWords);
+    const changes = texts.length > 0 ? `, and it will be changed: ${texts.join("; ")}` : "";
+    const notices = [`takes over ${kind.describe(object)}; \`down\` will delete it${changes}`];
+    for (const blocked of judged.filter(({ verdict }) => verdict === "blocked")) {
+      const reason = await kind.inUse(target, object, this.host);
+      notices.push(blockedChange(inWords(blocked), reason, onBusyOf(kind, inputs, this.onBusy)));
+    }
+    return { problems: [], notices: notices.map((message) => ({ severity: "warning", message })) };
+  }
+}
+
+interface Findings {
+  problems: Problem[];
+  notices: Notice[];
 }
 
 /** What follows from the logical name where it is not declared. */

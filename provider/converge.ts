@@ -1,11 +1,11 @@
+import { adoption, giveBack } from "./adoption";
 import { noPatience, type Patience } from "./busy";
-import { type AnyDifference, describeDifference, differences, judge, shown, unset } from "./differences";
+import { type AnyDifference, describeDifference, differences, judge, unset } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
-import { accepted, refusal } from "./host/refusals";
-import type { Reply } from "./kernel/kernel";
-import type { Inputs, Kind, Sighting, Target, Write } from "./kinds/kind";
+import type { Inputs, Kind, Sighting, Target } from "./kinds/kind";
 import { namingInput } from "./request";
+import { send } from "./writing";
 
 /** How often one property is written before another hand is suspected. */
 const writesPerProperty = 2;
@@ -24,22 +24,34 @@ export interface Goal {
   patience: Patience;
 }
 
+/** How an object came to be this resource's: made by this call, taken over from others as it was, or before. */
+type Origin = { made: true } | { adopted: unknown } | undefined;
+
 /**
  * Observe → ensure → sync → verify: makes the kernel agree with the goal and gives back what was read at the
- * end. What this call made is removed again if it fails.
+ * end. If it fails, what this call made is removed again, and what it took over is given back as it was.
  */
 export async function converge(goal: Goal): Promise<unknown> {
   const { kind, host, target } = goal;
   for (let attempt = 1; ; attempt += 1) {
-    let made = false;
+    let origin: Origin;
     try {
-      made = await ensure(goal, await waitWhileBlocked(goal, await kind.sight(target, host)));
-      return await synchronise(goal, made ? kind.asMade?.(target, goal.desired) : undefined);
+      const sighting = await waitWhileBlocked(goal, await kind.sight(target, host));
+      origin = await ensure(goal, sighting, (adopted) => {
+        origin = { adopted };
+      });
+      return await synchronise(goal, origin);
     } catch (error) {
-      if (made) await undo(goal, error);
+      if (origin && "made" in origin) {
+        await undo(goal, error);
+        throw error;
+      }
       // What was there already may end between two looks, with its last holder: then it is made anew.
-      else if (attempt < attempts && isTuntapError(error) && error.code === "LINK_VANISHED") continue;
-      throw error;
+      if (attempt < attempts && isTuntapError(error) && error.code === "LINK_VANISHED") continue;
+      const left = origin && (await giveBack(goal, origin.adopted));
+      if (left === undefined || !isTuntapError(error)) throw error;
+      const { message } = error.facts;
+      throw error.with({}, (text) => (text === message ? `${text} ${left}` : text));
     }
   }
 }
@@ -48,7 +60,7 @@ export async function converge(goal: Goal): Promise<unknown> {
 async function waitWhileBlocked(goal: Goal, first: Sighting<unknown>): Promise<Sighting<unknown>> {
   const { kind, host, target, desired, patience } = goal;
   for (let sighting = first; ; sighting = await kind.sight(target, host)) {
-    const { object } = sighting;
+    const object = sighting.object ?? adoptable(goal, sighting);
     if (object === undefined || !patience.waits) return sighting;
     const judged = await judge(kind, target, object, differences(kind, target, desired, object), host);
     if (!judged.some(({ verdict }) => verdict === "blocked")) return sighting;
@@ -57,9 +69,21 @@ async function waitWhileBlocked(goal: Goal, first: Sighting<unknown>): Promise<S
   }
 }
 
-/** Brings the object into being, under its lease; true if this call made it. */
-async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean> {
-  const { kind, host, target, inputs, desired } = goal;
+/** What others made under the wanted name, where it is to be taken over. */
+function adoptable({ inputs }: Goal, { obstacle }: Sighting<unknown>): unknown {
+  return inputs.adopt === true && !obstacle?.sameStack ? obstacle?.object : undefined;
+}
+
+/**
+ * Brings the object into being, under its lease.
+ * @param adopts called with what others made, just before that is taken over.
+ */
+async function ensure(
+  goal: Goal,
+  sighting: Sighting<unknown>,
+  adopts: (before: unknown) => void,
+): Promise<Origin> {
+  const { kind, host, target, inputs } = goal;
   if (sighting.namespaceMissing !== undefined) {
     throw new TuntapError("NAMESPACE_MISSING", {
       message: `namespace ${JSON.stringify(sighting.namespaceMissing)} does not exist`,
@@ -76,55 +100,59 @@ async function ensure(goal: Goal, sighting: Sighting<unknown>): Promise<boolean>
   if (obstacle && !obstacle.sameStack) {
     if (inputs.adopt !== true)
       throw foreign(goal, obstacle.object, `${obstacle.called ?? `the ${namingInput(kind)}`} is taken by`);
-    const judged = await judge(
-      kind,
-      target,
-      obstacle.object,
-      differences(kind, target, desired, obstacle.object),
-      host,
-    );
-    const hopeless = judged.find(({ verdict }) => verdict === "replace");
-    if (hopeless) {
-      throw new TuntapError(kind.codes.foreign, {
-        message: `${kind.describe(obstacle.object)} cannot be taken over: ${describeDifference(hopeless.difference, "declared", inputs)}, which cannot be changed`,
-        property: hopeless.difference.property.name,
-        remedy: "Declare what is there, or remove it by hand.",
-      });
-    }
-    await kind.takeOver(target, obstacle.object, host);
-    return false;
+    return adopt(goal, obstacle.object, adopts);
   }
   return create(goal, obstacle !== undefined);
 }
 
-async function create({ kind, target, desired, host }: Goal, inTheWay: boolean): Promise<true> {
+/** Takes over what others made. Errors, before anything is written: what cannot be taken over, or not now. */
+async function adopt(goal: Goal, object: unknown, adopts: (before: unknown) => void): Promise<Origin> {
+  const { kind, host, target, patience } = goal;
+  const { refusal, judged } = await adoption(goal, object);
+  if (refusal) throw refusal;
+  const blocked = judged.find(({ verdict }) => verdict === "blocked");
+  if (blocked && !patience.forced) {
+    const { property } = blocked.difference;
+    const reason = (await kind.inUse(target, object, host)) ?? "held";
+    throw new TuntapError(kind.codes.inUse, {
+      message: `${kind.describe(object)} is not taken over: its ${property.name} cannot be changed while it is ${reason}${patience.waited()}.`,
+      property: property.name,
+    });
+  }
+  adopts(object);
+  await kind.takeOver(target, object, host);
+  if (blocked) return (await remakeIfNeeded(goal, object)) ?? { adopted: object };
+  await kind.settle?.(target, object, host);
+  return { adopted: object };
+}
+
+async function create({ kind, target, desired, host }: Goal, inTheWay: boolean): Promise<Origin> {
   if (inTheWay) await kind.makeWay?.(target, host);
   target.made = (await kind.create(target, desired, host)) ?? undefined;
-  return true;
+  return { made: true };
 }
 
 /**
  * Makes an object anew where only that leads to the goal: an orphan with other fixed properties, or a property
  * that its holder blocks when the inputs ask for force.
  */
-async function remakeIfNeeded(goal: Goal, object: unknown): Promise<boolean> {
+async function remakeIfNeeded(goal: Goal, object: unknown): Promise<Origin> {
   const { kind, host, target, desired, patience } = goal;
   const judged = await judge(kind, target, object, differences(kind, target, desired, object), host);
   const must = judged.some(
     ({ verdict }) => verdict === "replace" || (verdict === "blocked" && patience.forced),
   );
-  if (!must) return false;
+  if (!must) return undefined;
   await remove(kind, target, object, host, patience);
   return create(goal, true);
 }
 
-/**
- * Writes differences until none is left, reading back after every write.
- * @param known what it is like for certain; not enough to end with.
- */
-async function synchronise(goal: Goal, known: unknown): Promise<unknown> {
+/** Writes differences until none is left, reading back after every write. */
+async function synchronise(goal: Goal, origin: Origin): Promise<unknown> {
   const { kind, host, target, desired } = goal;
   const writes = new Map<string, number>();
+  // What it is like for certain; not enough to end with.
+  const known = origin && "made" in origin ? kind.asMade?.(target, desired) : undefined;
   if (known !== undefined) await writeAll(goal, differences(kind, target, desired, known), writes);
   for (let looks = 1; ; looks++) {
     const { object } = await kind.sight(target, host);
@@ -141,8 +169,14 @@ async function synchronise(goal: Goal, known: unknown): Promise<unknown> {
       await kind.rewrite(target, object, desired, host);
       continue;
     }
-    await writeAll(goal, left, writes);
+    await writeAll(goal, origin && "adopted" in origin ? reversible(left) : left, writes);
   }
+}
+
+/** What can be set back, should what follows fail; what cannot when nothing else is left. */
+function reversible(found: readonly AnyDifference[]): readonly AnyDifference[] {
+  const first = found.filter(({ property, want, is }) => !property.needsReplace?.(is, want));
+  return first.length > 0 ? first : found;
 }
 
 /** Writes what differs: all in one batch, or the first that cannot be written so. */
@@ -180,51 +214,6 @@ function countWrite(writes: Map<string, number>, difference: AnyDifference, goal
     message: `after writing, ${describeDifference(difference, "declared", goal.inputs)}`,
     property: name,
   });
-}
-
-/** One batch for all properties; the first refusal names its property. */
-async function send({ kind, target, host }: Goal, found: readonly AnyDifference[]): Promise<void> {
-  const ordered = [
-    ...found.filter(({ property, want }) => property.first?.(want)),
-    ...found.filter(({ property, want }) => !property.first?.(want)),
-  ];
-  const writes = ordered.flatMap((difference) =>
-    (difference.property.messages?.(difference) ?? []).map((write) => ({ write, difference })),
-  );
-  const replies = await sendInPlaces(host, writes, ({ difference: { property, observed } }) =>
-    property.inside ? property.inside(observed) : kind.inside(target),
-  );
-  for (const [position, { write, difference }] of writes.entries()) {
-    const reply = replies[position];
-    if (!reply || accepted(reply, write.alreadySo)) continue;
-    const { property, want } = difference;
-    throw refusal(reply, {
-      message: `the kernel refused ${write.what ?? `${property.name} ${shown(property, want)}`}`,
-      operation: "rtnetlink",
-      property: property.name,
-      remedy: property.explain?.(reply.errno),
-    });
-  }
-}
-
-/** Sends each write where it belongs, those of one namespace in their order. */
-async function sendInPlaces<W extends { write: Write }>(
-  host: Host,
-  writes: readonly W[],
-  placeOf: (write: W) => string | undefined,
-): Promise<(Reply | undefined)[]> {
-  const places = new Map<string | undefined, number[]>();
-  for (const [position, write] of writes.entries()) {
-    const place = placeOf(write);
-    places.set(place, [...(places.get(place) ?? []), position]);
-  }
-  const replies: (Reply | undefined)[] = [];
-  for (const [place, positions] of places) {
-    const messages = positions.map((position) => (writes[position] as W).write.bytes);
-    const answers = await host.batch.send(place, messages);
-    for (const [index, position] of positions.entries()) replies[position] = answers[index];
-  }
-  return replies;
 }
 
 /** Deletes an object unless it is in use, once it is free, or all the same; and reads back that it is gone. */

@@ -1,4 +1,4 @@
-import { consequence, onBusyOf } from "./busy";
+import { blockedChange, consequence, onBusyOf } from "./busy";
 import { declaredIn } from "./compact";
 import {
   covered,
@@ -161,19 +161,13 @@ export class Planner {
         (path) => declared(path) && !equal(valueAt(inputs, path), valueAt(recorded, path)),
       );
       if (changed.length === 0) note("warning", `${text}: changed outside this program, will be set back`);
+      const lost = verdict === "replace" ? undefined : property.loses?.(difference);
+      if (lost !== undefined) note("warning", `${property.name}: ${lost}`);
       if (verdict === "replace")
         result.replaces.push(...(changed.length > 0 ? changed : property.inputs).map(inputOf));
       if (verdict === "blocked") {
         const reason = await kind.inUse(target, object, this.host);
-        const follows = consequence(
-          onBusyOf(kind, inputs, this.onBusy),
-          "it will be deleted under that process and made anew",
-          "this will be refused until that process ends",
-        );
-        note(
-          "warning",
-          `${text}, and it cannot be changed while the interface is ${reason ?? "held"}: ${follows}`,
-        );
+        note("warning", blockedChange(text, reason, onBusyOf(kind, inputs, this.onBusy)));
       }
     }
   }

@@ -58,7 +58,7 @@ export class Reconciler {
     claims: Claims,
     private readonly run: Run = {},
   ) {
-    this.checker = new Checker(host, claims, run.tell);
+    this.checker = new Checker(host, claims, run.tell, run.onBusy);
     this.planner = new Planner(host, run.onBusy);
     this.sets = new Sets(host, this, run.onBusy);
   }

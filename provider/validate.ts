@@ -132,8 +132,9 @@ function reason(schema: ValueSchema, error: ErrorObject): string {
     case "enum":
       return `is not one of ${(schema.enum ?? []).map((value) => JSON.stringify(value)).join(", ")}; choose one of them`;
     case "minimum":
+      return `is below the limit; ${range(schema)}`;
     case "maximum":
-      return `is ${error.keyword === "minimum" ? "below" : "above"} the limit; give a number from ${schema.minimum} to ${schema.maximum}`;
+      return `is above the limit; ${range(schema)}${schema.because ? `: ${schema.because}` : ""}`;
     case "format":
       return formats[String(error.params.format)]?.(error.data as string) ?? "is not valid";
     case "minItems":
@@ -144,6 +145,10 @@ function reason(schema: ValueSchema, error: ErrorObject): string {
     default:
       return `${error.message ?? "is not valid"}`;
   }
+}
+
+function range({ minimum, maximum }: ValueSchema): string {
+  return `give a number from ${minimum} to ${maximum}`;
 }
 
 function count({ minItems = 0, maxItems }: ValueSchema): string {

@@ -208,6 +208,11 @@ describe("each bad input is refused with field, value, limit and what to do", ()
       /^broadcast "192\.0\.2\.255" is for a TAP only, and `mode` is "tun"; take it out, or use mode "tap"$/,
     ],
     [
+      "broadcast that is none",
+      { address: "192.0.2.1/24", broadcast: "0.0.0.0" },
+      /^broadcast "0\.0\.0\.0" is what the kernel takes for none; take it out for the kernel's own/,
+    ],
+    [
       "broadcast without address",
       { broadcast: "192.0.2.255" },
       /^broadcast "192\.0\.2\.255" is given without `address`, to which it belongs; add the address/,
@@ -235,12 +240,12 @@ describe("each bad input is refused with field, value, limit and what to do", ()
     [
       "txQueueLength -1",
       { txQueueLength: -1 },
-      /^txQueueLength -1 is below the limit; give a number from 0 to 268435455$/,
+      /^txQueueLength -1 is below the limit; give a number from 0 to 524288$/,
     ],
     [
-      "txQueueLength 2²⁸",
-      { txQueueLength: 2 ** 28 },
-      /^txQueueLength 268435456 is above the limit; give a number from 0 to 268435455$/,
+      "txQueueLength 10⁸",
+      { txQueueLength: 10 ** 8 },
+      /^txQueueLength 100000000 is above the limit; give a number from 0 to 524288: for a longer queue the kernel has no memory in one piece, .*\(ENOMEM\)$/,
     ],
     [
       "an alias of 256 bytes",
@@ -521,6 +526,7 @@ describe("good inputs pass", () => {
     ["an alias of 255 bytes", { alias: "a".repeat(255) }],
     ["no alias", { alias: "" }],
     ["no queue at all", { txQueueLength: 0 }],
+    ["the longest queue", { txQueueLength: 524288 }],
     ["a peer instead of a netmask", { mode: "tun", address: "192.0.2.1", peerAddress: "198.51.100.1" }],
     ["the widest broadcast", { address: "192.0.2.1/24", broadcast: "255.255.255.255" }],
     ["a process that keeps it", { multiQueue: true, persistence: "process" }],

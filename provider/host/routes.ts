@@ -131,6 +131,7 @@ export function writeRoute(
   route: Route,
   how: keyof typeof writing,
   metrics?: RouteAttributes["metrics"],
+  protocol = routeProtocol,
 ): Buffer {
   const flags = change | NLM_F.CREATE | writing[how];
   const { header, attributes } = encodedKey(route);
@@ -140,7 +141,7 @@ export function writeRoute(
     flags,
     {
       ...header,
-      protocol: routeProtocol,
+      protocol,
       type: route.type,
       scope: route.scope,
       flags: route.onlink ? RTNH_F.ONLINK : 0,

@@ -24,6 +24,7 @@ import {
   presentBridgeSettings,
 } from "./parts/bridge-settings";
 import { busyInputs, onBusy } from "./parts/busy";
+import { giveBackLink } from "./parts/giving-back";
 import { linkKind, nameTaken, type ObservedLink, sightLink, takeOverLink, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
@@ -121,9 +122,12 @@ function creationError(reply: Reply, interim: string, links: LinkTable): TuntapE
   return refusal(reply, { message: "the bridge could not be made", operation: "RTM_NEWLINK" });
 }
 
+async function unfit(_target: Target, { link }: ObservedLink): Promise<TuntapError | undefined> {
+  return link.kind === "bridge" ? undefined : wrongKind(link, "bridge");
+}
+
 async function takeOver(target: Target, observed: ObservedLink, host: Host): Promise<void> {
   const { link, namespace, ifindex } = observed;
-  if (link.kind !== "bridge") throw wrongKind(link, "bridge");
   await takeOverLink(target, observed, host);
   // Written, its own address stays, whatever ports come and go.
   await host.batch.send(namespace, [setLink(ifindex, { address: link.macAddress })]);
@@ -171,7 +175,9 @@ export const port = tap.name;`,
   sight: (target, host) => sightLink(target, host, "bridge"),
   properties,
   create,
+  unfit,
   takeOver,
+  giveBack: giveBackLink,
   inUse,
   whereabouts: async (_target, { link, namespace }) => ({
     namespace,

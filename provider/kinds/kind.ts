@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../errors";
+import type { ErrorCode, TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import type { ProcessInfo } from "../kernel/kernel";
 
@@ -12,6 +12,8 @@ export interface ValueSchema {
   enum?: readonly (string | number)[];
   minimum?: number;
   maximum?: number;
+  /** Why it has that maximum, for the message about a value above it. */
+  because?: string;
   /** A checker of `formats.ts`. */
   format?: string;
   /** Of a list. */
@@ -184,10 +186,17 @@ export interface Property<Desired, Observed, Value = unknown> {
   unset?(desired: Desired, recorded: Inputs | undefined): boolean;
   /** Must be written before the properties above it in the table. */
   first?(want: Value): boolean;
+  /**
+   * What must be wanted for it to be as it was, where its messages are about more than `want`; for an object that was
+   * taken over and is given back.
+   */
+  back?(before: Observed, desired: Desired): unknown;
   /** The namespace in which its messages are sent, where it is not that of all of the kind. */
   inside?(observed: Observed): string | undefined;
   /** What to do where the kernel refuses the messages with that errno, if more is known than the error's code says. */
   explain?(errno: number): string | undefined;
+  /** What of others is lost by the change, for plans. */
+  loses?(difference: Difference<Desired, Observed, Value>): string | undefined;
   /** Writes what netlink messages cannot; done before any messages are sent. */
   apply?(difference: Difference<Desired, Observed, Value>, host: Host): Promise<void>;
 }
@@ -284,8 +293,14 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   asMade?(target: Target, desired: Desired): Observed | undefined;
   /** Writes all that differs, where an object can be written as a whole only; instead of what its properties say. */
   rewrite?(target: Target, observed: Observed, desired: Desired, host: Host): Promise<void>;
+  /** Why it cannot be taken over from others, whatever its properties are; nothing is written before. */
+  unfit?(target: Target, observed: Observed, host: Host): Promise<TuntapError | undefined>;
   /** Puts the lease on an object that has it not, and any other lease away. */
   takeOver(target: Target, observed: Observed, host: Host): Promise<void>;
+  /** First settings, which are written once and not compared later, of what was just taken over from others. */
+  settle?(target: Target, before: Observed, host: Host): Promise<void>;
+  /** Undoes `takeOver` and `settle` of what others made. @param before as it was then. */
+  giveBack?(target: Target, before: Observed, host: Host): Promise<void>;
   /** Moves another resource's object of the same stack out of the way of the wanted name. */
   makeWay?(target: Target, host: Host): Promise<void>;
   /** Why it should not be deleted, for people; undefined where nothing speaks against it. */

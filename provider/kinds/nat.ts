@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { TuntapError } from "../errors";
 import { canonicalAddress } from "../host/addresses";
 import type { Host } from "../host/host";
@@ -274,6 +275,19 @@ async function takeOver(target: Target, { table }: Observed, host: Host): Promis
   await host.nftables.apply(target.namespace, commands, "marked with their lease");
 }
 
+/** Takes the lease off a table that was not written, and gives those of others back. */
+async function giveBack(target: Target, before: Observed, host: Host): Promise<void> {
+  const { object } = await sight(target, host);
+  if (!object || !isDeepStrictEqual([object.nat, object.deviations], [before.nat, before.deviations])) return;
+  const { family, name: table, leases } = before.table;
+  const own = { chain: { family, table, name: target.lease } };
+  const commands: NftCommand[] = [
+    ...(leases.includes(target.lease) ? [] : [{ flush: own }, { delete: own }]),
+    ...leases.map((name): NftCommand => ({ add: { chain: { family, table, name } } })),
+  ];
+  await host.nftables.apply(target.namespace, commands, "given back");
+}
+
 async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]> {
   const namespace = values.namespace as string | undefined;
   if (unknown.has("namespace") || !(await host.namespaces.exists(namespace))) return [];
@@ -336,6 +350,7 @@ export const table = nat.name;`,
     await make(target, desired, [deleteTable(table.name), ...other], host);
   },
   takeOver,
+  giveBack,
   async inUse() {
     return undefined;
   },

@@ -17,9 +17,11 @@ import {
   createRoute,
   type DesiredRoute,
   eraseRoute,
+  giveBackRoute,
   type ObservedRoute,
   rewriteRoute,
   takeOverRoute,
+  unfitRoute,
 } from "./parts/route-writes";
 import { live } from "./parts/verdicts";
 
@@ -281,7 +283,9 @@ export const where = route.destination;`,
   properties,
   create: createRoute,
   rewrite: rewriteRoute,
+  unfit: unfitRoute,
   takeOver: takeOverRoute,
+  giveBack: giveBackRoute,
   async inUse() {
     return undefined;
   },

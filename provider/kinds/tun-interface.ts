@@ -57,9 +57,11 @@ import { vlanProblems } from "./parts/port-vlans";
 import {
   consumers,
   type DesiredTun,
+  giveBackTun,
   type ObservedTun,
   persistenceOf,
   presentTun,
+  settleHints,
   tunInputs,
   tunProperties,
   tunRules,
@@ -198,9 +200,8 @@ async function creationError(
   return tunRefusal(result, { message: `the interface could not be created at ${result.step}` });
 }
 
-async function takeOver(target: Target, observed: ObservedTun, host: Host): Promise<void> {
-  if (!observed.link.tun) throw wrongKind(observed.link, "TUN or TAP interface");
-  await takeOverLink(target, observed, host);
+async function unfit(_target: Target, { link }: ObservedTun): Promise<TuntapError | undefined> {
+  return link.tun ? undefined : wrongKind(link, "TUN or TAP interface");
 }
 
 function rules(values: Inputs): Problem[] {
@@ -287,7 +288,10 @@ export const name = tap.name;`,
   },
   create,
   asMade,
-  takeOver,
+  unfit,
+  takeOver: takeOverLink,
+  settle: settleHints,
+  giveBack: giveBackTun,
   inUse: (_target, observed, host) => consumers(observed, host),
   async whereabouts(_target, { link, namespace }, host) {
     return { namespace, carrier: link.carrier, processes: await host.consumers(namespace, link.name) };

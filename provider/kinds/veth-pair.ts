@@ -48,7 +48,7 @@ import { type DesiredPort, portInput, portRules, portSettings, presentPort } fro
 import { vlanProblems } from "./parts/port-vlans";
 import { replace } from "./parts/verdicts";
 import { linksOnTop, sightPair } from "./parts/veth";
-import { createPair, takeOverPair } from "./parts/veth-making";
+import { createPair, giveBackPair, takeOverPair, unfitPair } from "./parts/veth-making";
 
 interface DesiredEnd extends DesiredSettings {
   name: string | undefined;
@@ -267,7 +267,9 @@ export const outside = cable.ends.apply(([end]) => end.name);`,
   describe: ({ ends }) => ends.flatMap((each) => (each ? [describeLink(each.link)] : [])).join(" and "),
   properties,
   create: createPair,
+  unfit: unfitPair,
   takeOver: takeOverPair,
+  giveBack: giveBackPair,
   inUse: async ({ lease }, observed) =>
     linksOnTop(observed, (leases) => leases.some((other) => sameStack(other, lease))),
   async whereabouts({ lease }, { ends: [a, b] }) {

@@ -22,6 +22,7 @@ import {
   bridgeWarnings,
   presentBridge,
 } from "./parts/bridge-port";
+import { giveBackLink } from "./parts/giving-back";
 import { linkKind, nameTaken, type ObservedLink, sightLink, takeOverLink, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
@@ -223,10 +224,11 @@ export const name = segment.name;`,
   sight,
   properties,
   create,
-  async takeOver(target, observed, host) {
-    if (observed.link.kind !== "vxlan") throw wrongKind(observed.link, "VXLAN interface");
-    await takeOverLink(target, observed, host);
+  async unfit(_target, { link }) {
+    return link.kind === "vxlan" ? undefined : wrongKind(link, "VXLAN interface");
   },
+  takeOver: takeOverLink,
+  giveBack: giveBackLink,
   async inUse() {
     return undefined;
   },

@@ -249,9 +249,9 @@ export interface TunInterfaceArgs {
   mtu?: pulumi.Input<number>;
 
   /**
-   * Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each, at
-   * once, and refuses what it has no room for. Default: not managed (the kernel starts with 1000 for a TAP,
-   * 500 for a TUN). A change is made in place.
+   * Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each in
+   * one piece, of 4 MiB at most; some kernels, such as Debian's 6.1, take 32767 at most. Default: not managed
+   * (the kernel starts with 1000 for a TAP, 500 for a TUN). A change is made in place.
    */
   txQueueLength?: pulumi.Input<number>;
 
@@ -460,9 +460,9 @@ export class TunInterface extends TuntapResource {
   declare readonly mtu: pulumi.Output<number>;
 
   /**
-   * Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each, at
-   * once, and refuses what it has no room for. Default: not managed (the kernel starts with 1000 for a TAP,
-   * 500 for a TUN).
+   * Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each in
+   * one piece, of 4 MiB at most; some kernels, such as Debian's 6.1, take 32767 at most. Default: not managed
+   * (the kernel starts with 1000 for a TAP, 500 for a TUN).
    */
   declare readonly txQueueLength: pulumi.Output<number>;
 

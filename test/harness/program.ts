@@ -94,6 +94,12 @@ export class Program {
     return this.reconciler.check(kinds[kindName] as Kind, { identity, inputs, unknown: new Set() }, true);
   }
 
+  /** Only the making, of inputs that were checked before. */
+  create(kindName: string, logicalName: string, inputs: Record<string, unknown>): Promise<unknown> {
+    const identity = this.identity(kindName, logicalName);
+    return this.reconciler.create(kinds[kindName] as Kind, { identity, inputs, unknown: new Set() });
+  }
+
   /** Only the plan. */
   async plan(
     kindName: string,

@@ -368,15 +368,42 @@ describe("what this kernel may not have", async () => {
     );
   });
 
-  test.skipIf(!filtering)(
-    "VLAN filtering and the default VLAN change together (needs VLAN filtering)",
-    async () => {
-      await program.declare(kind, "dev0", { ...place(), vlanFiltering: true, vlanDefaultPvid: 5 });
+  describe.skipIf(!filtering)("with VLANs (needs VLAN filtering)", () => {
+    const filters = () => ({ ...place(), vlanFiltering: true, vlanDefaultPvid: 5 });
+
+    test("the filtering and the default VLAN change together", async () => {
+      await program.declare(kind, "dev0", filters());
       expect(await lab.bridge("dev0")).toMatchObject({ vlan_filtering: 1, vlan_default_pvid: 5 });
-      await program.declare(kind, "dev0", { ...place(), vlanFiltering: true, vlanDefaultPvid: 0 });
+      await program.declare(kind, "dev0", { ...filters(), vlanDefaultPvid: 0 });
       expect(await lab.bridge("dev0")).toMatchObject({ vlan_filtering: 1, vlan_default_pvid: 0 });
-    },
-  );
+    });
+
+    describeRows(
+      filters,
+      [
+        {
+          name: "vlanFiltering",
+          change: { vlanFiltering: false },
+          byHand: byHand("vlan_filtering", "0"),
+          drift: /vlanFiltering: off on the host, on/,
+          read: shown("vlan_filtering"),
+          original: 1,
+          changed: 0,
+        },
+        {
+          name: "vlanDefaultPvid",
+          change: { vlanDefaultPvid: 0 },
+          byHand: byHand("vlan_default_pvid", "9"),
+          drift: /vlanDefaultPvid: 9 on the host, 5/,
+          read: shown("vlan_default_pvid"),
+          original: 5,
+          changed: 0,
+        },
+      ],
+      kind,
+      "bridge",
+    );
+  });
 });
 
 /** Whether a bridge of this kernel can filter VLANs: tried, in a namespace that ends with the command. */

@@ -44,6 +44,22 @@ describe('persistence "process"', () => {
     expect(await keeperOf("dev0", lab)).toBe(keeper);
   });
 
+  test.each([
+    ["kept already", kept],
+    ["kept from now on", byFlag],
+  ])("first settings of one that is %s are written while nobody uses it", async (_when, before) => {
+    await program.declare(kind, "dev0", before());
+    const { ifindex } = await lab.mustHave("dev0");
+    const hinted = { ...kept(), vnetHeader: true };
+    expect((await program.declare(kind, "dev0", hinted)).operation).toBe("update");
+    const { linkinfo, ...now } = await lab.mustHave("dev0");
+    expect(linkinfo?.info_data).toMatchObject({ vnet_hdr: true, persist: false });
+    expect(now.ifindex).toBe(ifindex);
+    expect(await keeperOf("dev0", lab)).toBeDefined();
+    expect((await program.newRun().declare(kind, "dev0", hinted)).operation).toBe("same");
+    await program.remove("dev0");
+  });
+
   test("it is no consumer: the interface is deleted with it, and only then", async () => {
     await program.declare(kind, "dev0", kept());
     const keeper = (await keeperOf("dev0", lab)) as number;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { attached } from "../harness/attach";
 import { Lab } from "../harness/lab";
 import { run } from "../harness/shell";
-import { base, kind, lab, program, useTunLab } from "./tun-lab";
+import { base, kind, lab, program, said, useTunLab } from "./tun-lab";
 
 useTunLab();
 
@@ -36,6 +36,18 @@ describe("another namespace", () => {
     expect((await program.newRun().declare(kind, "dev0", inputs)).operation).toBe("same");
     await program.remove("dev0");
     expect(await everywhere()).toEqual([0, 0]);
+  });
+
+  test("the plan says what of others the move takes away", async () => {
+    await program.declare(kind, "dev0", base());
+    const plan = async () => said(await program.newRun().plan(kind, "dev0", there()));
+    expect(await plan()).toMatch(/namespace: moving it takes away all routes of others over it$/m);
+    await lab.ip("addr", "add", "198.51.100.9/24", "dev", "dev0");
+    expect(await plan()).toMatch(
+      /namespace: moving it takes away addresses of others \(198\.51\.100\.9\/24\) and all routes/,
+    );
+    await program.declare(kind, "dev0", there());
+    expect(await other.addresses("dev0")).not.toContain("198.51.100.9/24");
   });
 
   test.each([

@@ -125,18 +125,6 @@ describe("leases", () => {
     expect(await lab.links()).toEqual([]);
   });
 
-  test("adopt refuses what it would have to make anew", async () => {
-    await lab.ip("tuntap", "add", "dev", "dev0", "mode", "tun");
-    await expect(program.declare(kind, "dev0", { ...base(), adopt: true })).rejects.toMatchObject({
-      code: "FOREIGN_LINK",
-    });
-    await lab.ip("link", "add", "br0", "type", "bridge");
-    await expect(program.declare(kind, "br0", { ...base(), adopt: true })).rejects.toMatchObject({
-      code: "FOREIGN_LINK",
-    });
-    expect((await lab.mustHave("dev0")).altnames).toBeUndefined();
-  });
-
   test("tunctl -d and tunctl -t of the same name: a stranger now", async () => {
     await program.declare(kind, "dev0", base());
     await lab.exec("tunctl", "-d", "dev0");

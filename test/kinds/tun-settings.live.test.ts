@@ -1,6 +1,8 @@
 /** The settings of an interface beyond its addresses and owner, each changed by the program and by hand. */
 
+import { constants } from "node:os";
 import { describe, expect, test } from "vitest";
+import { attached } from "../harness/attach";
 import { run } from "../harness/shell";
 import { describeRows } from "./rows";
 import { base, kind, lab, program, useTunLab } from "./tun-lab";
@@ -237,23 +239,44 @@ describe("exclusiveAddresses", () => {
   });
 });
 
-test("a queue that the kernel has no room for: refused with what to do, and nothing is left; or as it is told", async () => {
-  const inputs = { ...base(), txQueueLength: 100_000_000 };
-  const failure = await program.declare(kind, "dev0", inputs).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  // How much is too much depends on the memory that is free: eight hundred megabytes here.
-  if (failure === undefined) {
-    expect((await lab.mustHave("dev0")).txqlen).toBe(100_000_000);
-    return;
-  }
-  expect(failure).toMatchObject({
-    code: "OUT_OF_MEMORY",
-    property: "txQueueLength",
-    message: expect.stringMatching(/Choose a smaller one: the kernel allocates 8 bytes for each packet/),
+describe("the longest queue", () => {
+  const longest = 524_288;
+
+  test("and what the kernel makes of a longer one: nobody can attach any more", async () => {
+    const attach = () => attached(lab, "dev9").then((consumer) => consumer.end());
+    const length = (packets: number) => lab.ip("link", "set", "dev", "dev9", "txqueuelen", String(packets));
+    await lab.ip("tuntap", "add", "dev", "dev9", "mode", "tap");
+    await length(longest + 1);
+    await expect(attach()).rejects.toThrow(/Cannot allocate memory/);
+    await length(longest);
+    await attach();
   });
-  expect(await lab.links()).toEqual([]);
+
+  test("a queue that the kernel takes or refuses: as declared, or refused with what to do, and nothing is left", async () => {
+    const inputs = { ...base(), txQueueLength: longest };
+    const failure = await program.declare(kind, "dev0", inputs).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined) {
+      expect((await lab.mustHave("dev0")).txqlen).toBe(longest);
+      await program.declare(kind, "dev0", { ...inputs, txQueueLength: 7 });
+      await program.declare(kind, "dev0", inputs);
+      expect((await lab.mustHave("dev0")).txqlen).toBe(longest);
+      return;
+    }
+    // Some kernels have a limit of their own, as 32767 of Debian's 6.1.
+    expect(failure).toMatchObject({
+      property: "txQueueLength",
+      errno: constants.errno.ERANGE,
+      message: expect.stringMatching(/Choose a smaller one: some kernels.* take 32767 packets at most/),
+    });
+    expect(await lab.links()).toEqual([]);
+    await lab.ip("tuntap", "add", "dev", "dev9", "mode", "tap");
+    await expect(lab.ip("link", "set", "dev", "dev9", "txqueuelen", "32768")).rejects.toThrow();
+    await program.declare(kind, "dev0", { ...base(), txQueueLength: 32767 });
+    expect((await lab.mustHave("dev0")).txqlen).toBe(32767);
+  });
 });
 
 test("the lab's own witness would see a change of an alias", async () => {

@@ -56,7 +56,7 @@ function inputSchema(kind: Declaration): Json {
 
 /** Without what only people read, and what is this project's own: a format that only numbers have is looked at apart. */
 function valueSchema({ items, properties, format = "", ...schema }: ValueSchema): Json {
-  const { required, description, change, observed, output, ...own } = schema as Partial<InputSchema>;
+  const { required, description, change, observed, output, because, ...own } = schema as Partial<InputSchema>;
   return {
     ...own,
     ...(format in accepts && { format }),

@@ -23,7 +23,11 @@ export function peerProblem(text: string): string | undefined {
 
 /** Why a text is no IPv4 broadcast address; undefined if it is one. */
 export function broadcastProblem(text: string): string | undefined {
-  return plainProblem(text);
+  const problem = plainProblem(text);
+  if (problem !== undefined) return problem;
+  return canonicalAddress(text) === "0.0.0.0"
+    ? "is what the kernel takes for none; take it out for the kernel's own, or give the last address of the subnet"
+    : undefined;
 }
 
 function plainProblem(text: string): string | undefined {

@@ -65,7 +65,20 @@ function endRow<D extends Placed, O extends ObservedLink, V>(
     observed: observed.ends[end] as O,
     target: endTarget(target, end, wanted(desired)),
   });
-  const { name, inputs, endsWith, verdict, needsReplace, show, first, explain, messages, apply } = row;
+  const {
+    name,
+    inputs,
+    endsWith,
+    verdict,
+    needsReplace,
+    show,
+    first,
+    explain,
+    back,
+    loses,
+    messages,
+    apply,
+  } = row;
   const want = (desired: DesiredPair<D>, recorded: Inputs | undefined) =>
     row.want(wanted(desired), before(recorded));
   return {
@@ -84,6 +97,16 @@ function endRow<D extends Placed, O extends ObservedLink, V>(
         ? row.is(observed.ends[end], wanted(desired), before(recorded))
         : (want(desired, recorded) as V),
     inside: (observed) => observed.ends[end]?.namespace,
+    ...(back && {
+      back: (observed: ObservedPair<O>, desired: DesiredPair<D>) => {
+        const seen = observed.ends[end];
+        return {
+          ...desired,
+          ends: desired.ends.map((own, which) => (which === end && seen ? back(seen, own) : own)),
+        };
+      },
+    }),
+    ...(loses && { loses: (difference: Whole) => loses(own(difference)) }),
     ...(messages && { messages: (difference: Whole) => messages(own(difference)) }),
     ...(apply && { apply: (difference: Whole, host: Host) => apply(own(difference), host) }),
   };

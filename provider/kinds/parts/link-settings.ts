@@ -9,8 +9,11 @@ import { live } from "./verdicts";
 /** IFALIASZ - 1 (linux/if.h). */
 const aliasBytes = 255;
 
-/** The kernel allocates 8 bytes for each packet in one piece, and no piece of 2 GiB or more (kvmalloc). */
-const longestQueue = 2 ** 28 - 1;
+/**
+ * Each queue is an array of 8 bytes for each packet, of 4 MiB at most (KMALLOC_MAX_SIZE). With a longer one an interface
+ * can be made, but its queue cannot, and nobody can attach any more (ENOMEM).
+ */
+const longestQueue = (4 * 2 ** 20) / 8;
 
 /** Settings that every kind of link has; a kind takes those that apply to it. */
 export const linkSettingInputs = {
@@ -34,10 +37,12 @@ export const linkSettingInputs = {
     type: "integer",
     minimum: 0,
     maximum: longestQueue,
+    because:
+      "for a longer queue the kernel has no memory in one piece, and nobody could attach to the interface (ENOMEM)",
     change: "live",
     observed: true,
     description:
-      "Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each, at once, and refuses what it has no room for. Default: not managed (the kernel starts with 1000 for a TAP, 500 for a TUN).",
+      "Packets that wait at most for the process behind the interface. The kernel allocates 8 bytes for each in one piece, of 4 MiB at most; some kernels, such as Debian's 6.1, take 32767 at most. Default: not managed (the kernel starts with 1000 for a TAP, 500 for a TUN).",
   },
   promiscuous: {
     type: "boolean",
@@ -210,10 +215,13 @@ export const linkSettings = [
     (link) => link.txQueueLength,
     (txqlen) => ({ txqlen }),
     {
-      explain: (errno) =>
-        errno === constants.errno.ENOMEM
-          ? "Choose a smaller one: the kernel allocates 8 bytes for each packet of the queue, in one piece."
-          : undefined,
+      explain: (errno) => {
+        if (errno === constants.errno.ENOMEM)
+          return "Choose a smaller one: the kernel allocates 8 bytes for each packet of the queue, in one piece.";
+        if (errno === constants.errno.ERANGE)
+          return "Choose a smaller one: some kernels, such as Debian's 6.1, take 32767 packets at most.";
+        return undefined;
+      },
     },
   ),
   flag("promiscuous", IFF.PROMISC),

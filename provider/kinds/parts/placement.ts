@@ -1,11 +1,13 @@
 import { constants } from "node:os";
 import { TuntapError } from "../../errors";
+import { addressText } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import { interimName, sameStack } from "../../host/leases";
 import { setLink } from "../../host/links";
 import { freeName, renameLink } from "../../host/names";
 import { accepted, refusal } from "../../host/refusals";
 import type { Property, Target } from "../kind";
+import { type DesiredAddresses, desiredAddresses } from "./addresses";
 import { nameTaken, type ObservedLink } from "./link";
 import { live } from "./verdicts";
 
@@ -13,6 +15,7 @@ interface Placed {
   name: string | undefined;
   /** undefined: the host's. */
   namespace: string | undefined;
+  addresses?: DesiredAddresses | undefined;
 }
 
 /** Stands for the host's namespace, whose name is undefined: not declared means that one, not any. */
@@ -26,6 +29,17 @@ export const namespaceProperty: Property<Placed, ObservedLink, string> = {
   want: ({ namespace }) => namespace ?? hostNamespace,
   is: ({ namespace }) => namespace ?? hostNamespace,
   show: (name) => (name === hostNamespace ? "the host's namespace" : name),
+  loses: ({ observed, desired, target }) => {
+    const ours = [desired, { addresses: desiredAddresses(target.recorded ?? {}) }].flatMap(
+      ({ addresses }) => addresses?.all.map(addressText) ?? [],
+    );
+    const others = observed.addresses
+      .filter((address) => !address.kernelMade)
+      .map(addressText)
+      .filter((address) => !ours.includes(address));
+    const addresses = others.length > 0 ? `addresses of others (${others.join(", ")}) and ` : "";
+    return `moving it takes away ${addresses}all routes of others over it`;
+  },
   apply: ({ observed, target }, host) => moveLink(observed, target, host),
 };
 

@@ -113,19 +113,36 @@ export async function rewriteRoute(
   if (!host.routes.isKeptByOther(namespace, formerKey, lease)) await erase(target, former, links, host);
 }
 
+/** Why a route cannot be taken over: FOREIGN_ROUTE. */
+export async function unfitRoute(
+  _target: Target,
+  { route, links }: ObservedRoute,
+): Promise<TuntapError | undefined> {
+  if (!route.intricate) return undefined;
+  return new TuntapError("FOREIGN_ROUTE", {
+    message: `${describeRoute(route, links)} cannot be taken over`,
+    property: "destination",
+    remedy: "Remove it by hand; only a route with one next hop can be declared.",
+  });
+}
+
 /** Makes another maker's route ours, as it is. */
 export async function takeOverRoute(target: Target, observed: ObservedRoute, host: Host): Promise<void> {
   const { route, links } = observed;
-  if (route.intricate) {
-    throw new TuntapError("FOREIGN_ROUTE", {
-      message: `${describeRoute(route, links)} cannot be taken over`,
-      property: "destination",
-      remedy: "Remove it by hand; only a route with one next hop can be declared.",
-    });
-  }
   host.routes.keep(target.namespace, target.name, target.lease);
   if (route.protocol === routeProtocol) return;
   await write(target, route, writeRoute(route, "replace", route.metrics), links, host);
+}
+
+/** Makes a route that was taken over its maker's again, as it was. */
+export async function giveBackRoute(
+  target: Target,
+  { route, links }: ObservedRoute,
+  host: Host,
+): Promise<void> {
+  if (route.protocol === routeProtocol) return;
+  const message = writeRoute(route, "replace", route.metrics, route.protocol);
+  await write(target, route, message, links, host);
 }
 
 export async function eraseRoute(target: Target, { route, links }: ObservedRoute, host: Host): Promise<void> {

@@ -4,8 +4,9 @@ import type { Database } from "../../host/accounts";
 import type { Host } from "../../host/host";
 import { tunRefusal } from "../../host/refusals";
 import type { TunChange } from "../../host/tuns";
-import type { Difference, InputSchema, Inputs, Problem, Property } from "../kind";
+import type { Difference, InputSchema, Inputs, Problem, Property, Target } from "../kind";
 import { accountInput, none } from "./accounts";
+import { giveBackLink } from "./giving-back";
 import type { ObservedLink } from "./link";
 import { replace } from "./verdicts";
 
@@ -163,10 +164,14 @@ function hintProperty(input: "packetInformation" | "vnetHeader"): Row<boolean> {
     is: ({ link }) => link.tun?.[input] ?? false,
     show: (on) => (on ? "on" : "off"),
     async apply(difference, host) {
-      // An interface with several queues would take the request, and keep its flags.
+      // An interface with several queues would take the request, and keep its flags: also beside its keeper's queue.
       const by = await consumers(difference.observed, host);
       if (by !== undefined) throw busy(difference, by);
+      const { persistence } = difference.observed;
+      const kept = persistence === "process" || persistence === "both";
+      if (kept) await keepByFlag(difference, host);
       await adjust(difference, host, { [input]: difference.want });
+      if (persistence === "process") await keepByProcess(difference, host, { [input]: difference.want });
     },
   };
 }
@@ -185,34 +190,45 @@ const persistenceProperty: Row<Persistence> = {
   want: (desired) => desired.persistence ?? "runtime",
   is: ({ persistence }) => persistence,
   show: (value) => persistenceTexts[value],
+  // One keeps it before the other lets go, whichever way it goes.
   async apply(difference, host) {
     const { want, is, observed } = difference;
-    const { namespace, link } = observed;
-    // One keeps it before the other lets go, whichever way it goes.
-    if (want === "process") {
-      if (is === "runtime" || is === "none") {
-        const result = await host.tuns.keep(namespace, link, difference.target.lease);
-        if (result.errno !== 0) {
-          throw tunRefusal(result, {
-            message: "no process could be started that keeps the interface",
-            property: "persistence",
-          });
-        }
-      }
-      if (link.tun?.persistent) await adjust(difference, host, { persist: false });
-      return;
-    }
-    if (!link.tun?.persistent) await adjust(difference, host, { persist: true });
-    if (is === "runtime" || is === "none") return;
-    const result = await host.tuns.letGo(namespace, link);
-    if (result.errno !== 0) {
-      throw tunRefusal(result, {
-        message: "the process that keeps the interface could not be ended",
-        property: "persistence",
-      });
-    }
+    if (want !== "process") return keepByFlag(difference, host);
+    if (is === "runtime" || is === "none") return keepByProcess(difference, host);
+    if (observed.link.tun?.persistent) await adjust(difference, host, { persist: false });
   },
 };
+
+type Change = Difference<DesiredTun, ObservedTun>;
+
+/** From the persist flag, or nothing, to a process. @param hints that were written since it was observed. */
+async function keepByProcess(difference: Change, host: Host, hints: TunChange = {}): Promise<void> {
+  const { namespace, link } = difference.observed;
+  // Who attaches says anew what they are.
+  const now = { ...link, ...(link.tun && { tun: { ...link.tun, ...hints } }) } as typeof link;
+  const result = await host.tuns.keep(namespace, now, difference.target.lease);
+  if (result.errno !== 0) {
+    throw tunRefusal(result, {
+      message: "no process could be started that keeps the interface",
+      property: "persistence",
+    });
+  }
+  await adjust(difference, host, { persist: false });
+}
+
+/** To the persist flag, and no process. */
+async function keepByFlag(difference: Change, host: Host): Promise<void> {
+  const { namespace, link, persistence } = difference.observed;
+  if (!link.tun?.persistent) await adjust(difference, host, { persist: true });
+  if (persistence !== "process" && persistence !== "both") return;
+  const result = await host.tuns.letGo(namespace, link);
+  if (result.errno !== 0) {
+    throw tunRefusal(result, {
+      message: "the process that keeps the interface could not be ended",
+      property: "persistence",
+    });
+  }
+}
 
 /** The rows of what is fixed when the interface is made, then of what only an attached descriptor can change. */
 export const tunProperties = [
@@ -256,6 +272,34 @@ async function adjust(
     (await consumers(observed, host)) ?? "held by a process that ended meanwhile",
     result.errno,
   );
+}
+
+/** Writes the first settings of an interface that was taken over, unless a process holds it, whose choice they are. */
+export async function settleHints(target: Target, before: ObservedTun, host: Host): Promise<void> {
+  await writeHints(before, target.wanted ?? {}, host);
+}
+
+/** Takes the lease off again, and puts the first settings back. */
+export async function giveBackTun(target: Target, before: ObservedTun, host: Host): Promise<void> {
+  const now = (await host.links.table(before.namespace)).at(before.ifindex);
+  if (now?.tun && before.link.tun) await writeHints({ ...before, link: now }, before.link.tun, host);
+  await giveBackLink(target, before, host);
+}
+
+async function writeHints(
+  observed: ObservedTun,
+  wanted: { [hint in "packetInformation" | "vnetHeader"]?: unknown },
+  host: Host,
+): Promise<void> {
+  const { namespace, link } = observed;
+  const hints = { packetInformation: wanted.packetInformation, vnetHeader: wanted.vnetHeader } as TunChange;
+  const differs = (hint: keyof typeof hints) =>
+    hints[hint] !== undefined && hints[hint] !== link.tun?.[hint as never];
+  if (!differs("packetInformation") && !differs("vnetHeader")) return;
+  if ((await consumers(observed, host)) !== undefined) return;
+  const result = await host.tuns.adjust(namespace, link, hints);
+  if (result.errno !== 0 && result.errno !== errno.EBUSY)
+    throw tunRefusal(result, { message: "its first settings could not be written", property: "vnetHeader" });
 }
 
 function busy({ property }: Difference<DesiredTun, ObservedTun>, by: string, errno?: number): TuntapError {

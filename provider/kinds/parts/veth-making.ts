@@ -8,6 +8,7 @@ import { accepted, refusal } from "../../host/refusals";
 import type { Target } from "../kind";
 import { bridgeIndex } from "./bridge-port";
 import { bothEnds, type DesiredPair, endLease, endOf, endTarget, type ObservedPair } from "./ends";
+import { giveBackLink } from "./giving-back";
 import { nameTaken, takeOverLink, wrongKind } from "./link";
 import { hasLease } from "./veth";
 
@@ -72,20 +73,38 @@ async function interimLink({ lease, namespace }: Target, host: Host): Promise<Li
   return (await host.links.table(namespace)).named(interimName(lease));
 }
 
-/** Puts the leases on the ends of a pair that has them not. Errors: FOREIGN_LINK, before anything is written. */
-export async function takeOverPair(target: Target, { ends }: ObservedPair, host: Host): Promise<void> {
-  for (const each of ends) if (each && each.link.kind !== "veth") throw wrongKind(each.link, "veth");
+/** Why a pair cannot be taken over: FOREIGN_LINK. */
+export async function unfitPair(
+  target: Target,
+  { ends }: ObservedPair,
+  host: Host,
+): Promise<TuntapError | undefined> {
+  for (const each of ends) if (each && each.link.kind !== "veth") return wrongKind(each.link, "veth");
   for (const which of bothEnds) {
     const { name, namespace } = endOf(target.wanted, which) as { name: string; namespace?: string };
     const namesake = (await host.links.table(namespace)).named(name);
     if (namesake === undefined || namesake.leases.some((other) => sameStack(other, target.lease))) continue;
     // The name may be that of either end: they may change places.
     const isOfPair = ends.some((each) => each?.namespace === namespace && each?.ifindex === namesake.ifindex);
-    if (!isOfPair) throw nameTaken(name, namesake);
+    if (!isOfPair) return nameTaken(name, namesake);
   }
+  return undefined;
+}
+
+/** Puts the leases on the ends of a pair that has them not. */
+export async function takeOverPair(target: Target, { ends }: ObservedPair, host: Host): Promise<void> {
   for (const which of bothEnds) {
     const observed = ends[which];
     if (!observed || hasLease(observed, target, which)) continue;
     await takeOverLink({ ...target, lease: endLease(target.lease, which) }, observed, host);
+  }
+}
+
+/** Takes the leases off the ends of a pair again. */
+export async function giveBackPair(target: Target, { ends }: ObservedPair, host: Host): Promise<void> {
+  for (const which of bothEnds) {
+    const before = ends[which];
+    if (!before || hasLease(before, target, which)) continue;
+    await giveBackLink({ ...target, lease: endLease(target.lease, which) }, before, host);
   }
 }
