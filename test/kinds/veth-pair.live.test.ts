@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { memberLease } from "../../provider/host/leases";
 import { Lab, type WitnessedLink } from "../harness/lab";
-import { attempt } from "../harness/shell";
+import { attempt, until } from "../harness/shell";
 import { describeRows, type Row } from "./rows";
 import { lab, program, said, useTunLab } from "./tun-lab";
 
@@ -76,6 +76,10 @@ describe("a pair over two namespaces", () => {
 
   test("the same program again changes nothing, nor does a refresh", async () => {
     await program.declare(kind, "cable", pair());
+    // The kernel's own addresses come with the carrier.
+    await until("both ends have an address of their own", async () =>
+      (await Promise.all([lab.ip("addr"), other.ip("addr")])).every((shown) => shown.includes("fe80::")),
+    );
     const before = [await lab.snapshot(), await other.snapshot()];
     expect((await program.newRun().declare(kind, "cable", pair())).operation).toBe("same");
     expect((await program.newRun().refresh("cable"))?.notices).toEqual([]);
