@@ -1,6 +1,6 @@
-/** The TUN and TAP interfaces of this host, whoever made them: needs no engine and no project, and starts fast. */
+/** The TUN and TAP interfaces of this host, whoever made them, and all links with a lease: needs no engine and no project, and starts fast. */
 import { Host } from "../provider/host/host";
-import { type SurveyedTun, survey } from "../provider/host/survey";
+import { type SurveyedLink, survey } from "../provider/host/survey";
 import { openKernel } from "../provider/kernel/open";
 import { type ExitCode, exitCode, messageOf } from "./failure";
 import { notSeen, sayDiagnostics, withoutRoot } from "./looking";
@@ -12,7 +12,7 @@ export async function showHost(namespace: string | undefined, json: boolean): Pr
   const began = Date.now();
   const terminal = new Terminal(json);
   const diagnostics: Diagnostic[] = [];
-  let links: SurveyedTun[] = [];
+  let links: SurveyedLink[] = [];
   let code: ExitCode = exitCode.done;
   try {
     const seen = await survey(new Host(openKernel()), namespace);

@@ -1,5 +1,5 @@
 /** The answer of `tuntap show`, as a table and as one object. */
-import type { NamedAccount, SurveyedTun } from "../../provider/host/survey";
+import type { NamedAccount, SurveyedLink, SurveyedTun } from "../../provider/host/survey";
 import { type ExitCode, exitCode } from "../failure";
 import type { Diagnostic } from "../plan";
 import type { Terminal } from "../terminal";
@@ -9,7 +9,7 @@ import { drawTable, type Row } from "./table";
 const columns = [
   "namespace",
   "name",
-  "mode",
+  "kind",
   "owner",
   "group",
   "addresses",
@@ -23,34 +23,46 @@ const columns = [
 ];
 
 export function renderShow(
-  links: readonly SurveyedTun[],
+  links: readonly SurveyedLink[],
   namespace: string | undefined,
   terminal: Terminal,
 ): void {
   if (links.length) terminal.say(drawTable(columns, links.map(rowOf)));
   const where = namespace === undefined ? "on this host" : `in namespace ${namespace}`;
-  const { length } = links;
-  terminal.say(`${length || "no"} TUN or TAP interface${length === 1 ? "" : "s"} ${where}`);
+  const tuns = links.filter(({ tun }) => tun).length;
+  const others = links.length - tuns;
+  const more = others ? `, and ${counted(others, "other link")} with a lease` : "";
+  terminal.say(`${counted(tuns, "TUN or TAP interface")} ${where}${more}`);
 }
 
-function rowOf(tun: SurveyedTun): Row {
+function counted(count: number, what: string): string {
+  return `${count || "no"} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function rowOf(link: SurveyedLink): Row {
   const row: Row = {
-    name: tun.name,
-    mode: tun.mode,
+    name: link.name,
+    kind: link.kind,
+    mtu: String(link.mtu),
+    up: yes(link.up),
+    carrier: link.carrier ? "on" : "off",
+    ...(link.tun && tunCells(link.tun)),
+  };
+  if (link.namespace !== undefined) row.namespace = link.namespace;
+  if (link.addresses.length) row.addresses = link.addresses.join("\n");
+  if (link.leases.length)
+    row.lease = link.leases.map(({ lease, user }) => `${lease}\nof ${nameOf(user)}`).join("\n");
+  return row;
+}
+
+function tunCells(tun: SurveyedTun): Row {
+  return {
     owner: nameOf(tun.owner),
     group: nameOf(tun.group),
-    mtu: String(tun.mtu),
-    up: yes(tun.up),
-    carrier: tun.carrier ? "on" : "off",
     queues: queuesOf(tun),
     persistent: tun.keeper && !tun.persistent ? `by pid ${tun.keeper.pid}` : yes(tun.persistent),
+    ...(tun.holders.length > 0 && { "held by": holderLines(tun.holders) }),
   };
-  if (tun.namespace !== undefined) row.namespace = tun.namespace;
-  if (tun.addresses.length) row.addresses = tun.addresses.join("\n");
-  if (tun.leases.length)
-    row.lease = tun.leases.map(({ lease, user }) => `${lease}\nof ${nameOf(user)}`).join("\n");
-  if (tun.holders.length) row["held by"] = holderLines(tun.holders);
-  return row;
 }
 
 function queuesOf({ multiQueue, queues, detachedQueues }: SurveyedTun): string {
@@ -68,7 +80,7 @@ function yes(value: boolean): string {
 
 /** The object of --json; what is not there is null. */
 export function showObject(parts: {
-  links: readonly SurveyedTun[];
+  links: readonly SurveyedLink[];
   code: ExitCode;
   diagnostics: readonly Diagnostic[];
   durationMs: number;
@@ -78,28 +90,29 @@ export function showObject(parts: {
   return {
     command: "show",
     result: code === exitCode.done ? "succeeded" : "failed",
-    links: links.map((tun) => ({
-      namespace: tun.namespace ?? null,
-      name: tun.name,
-      ifindex: tun.ifindex,
-      mode: tun.mode,
-      owner: account(tun.owner),
-      group: account(tun.group),
-      addresses: tun.addresses,
-      macAddress: tun.macAddress ?? null,
-      mtu: tun.mtu,
-      up: tun.up,
-      carrier: tun.carrier,
-      multiQueue: tun.multiQueue,
-      queues: tun.queues ?? null,
-      detachedQueues: tun.detachedQueues,
-      persistent: tun.persistent,
-      packetInformation: tun.packetInformation,
-      vnetHeader: tun.vnetHeader,
-      alias: tun.alias ?? null,
-      leases: tun.leases.map(({ lease, user }) => ({ lease, uid: user.id, user: user.name ?? null })),
-      holders: holderObjects(tun.holders),
-      keeper: holderObjects(tun.keeper ? [tun.keeper] : [])[0] ?? null,
+    links: links.map(({ tun, ...link }) => ({
+      namespace: link.namespace ?? null,
+      name: link.name,
+      ifindex: link.ifindex,
+      kind: link.kind,
+      mode: tun?.mode ?? null,
+      owner: account(tun?.owner),
+      group: account(tun?.group),
+      addresses: link.addresses,
+      macAddress: link.macAddress ?? null,
+      mtu: link.mtu,
+      up: link.up,
+      carrier: link.carrier,
+      multiQueue: tun?.multiQueue ?? null,
+      queues: tun?.queues ?? null,
+      detachedQueues: tun?.detachedQueues ?? null,
+      persistent: tun?.persistent ?? null,
+      packetInformation: tun?.packetInformation ?? null,
+      vnetHeader: tun?.vnetHeader ?? null,
+      alias: link.alias ?? null,
+      leases: link.leases.map(({ lease, user }) => ({ lease, uid: user.id, user: user.name ?? null })),
+      holders: holderObjects(tun?.holders ?? []),
+      keeper: holderObjects(tun?.keeper ? [tun.keeper] : [])[0] ?? null,
     })),
     diagnostics: diagnostics.map(({ severity, message }) => ({ severity, message, urn: "" })),
     durationMs,

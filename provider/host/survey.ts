@@ -4,6 +4,8 @@ import { addressText } from "./addresses";
 import { census, type Located, type Unseen } from "./census";
 import { eachProcess, type Host } from "./host";
 import { leaseUid } from "./leases";
+import type { Link } from "./links";
+import { loopbackIndex } from "./namespaces";
 
 /** A user or group; without a name where the host's database has none. */
 export interface NamedAccount {
@@ -16,14 +18,13 @@ export interface NamedProcess extends ProcessInfo {
   user?: string;
 }
 
-/** A TUN or TAP interface, whoever made it. */
-export interface SurveyedTun {
+/** A TUN or TAP interface, whoever made it, or a link of another kind that carries a lease. */
+export interface SurveyedLink {
   name: string;
   namespace: string | undefined;
   ifindex: number;
-  mode: "tun" | "tap";
-  owner?: NamedAccount;
-  group?: NamedAccount;
+  /** `tun`, `tap`, or the kernel's word for another kind (IFLA_INFO_KIND): `bridge`, `veth`. */
+  kind: string;
   /** `address/length`, or `address peer PEER/length` */
   addresses: string[];
   macAddress?: string;
@@ -31,6 +32,17 @@ export interface SurveyedTun {
   mtu: number;
   up: boolean;
   carrier: boolean;
+  alias?: string;
+  /** The leases it carries, and on whose behalf they were given. */
+  leases: { lease: string; user: NamedAccount }[];
+  /** What only a TUN or TAP interface has. */
+  tun?: SurveyedTun;
+}
+
+export interface SurveyedTun {
+  mode: "tun" | "tap";
+  owner?: NamedAccount;
+  group?: NamedAccount;
   multiQueue: boolean;
   /** Queues in use; undefined for a single-queue interface. */
   queues?: number;
@@ -39,9 +51,6 @@ export interface SurveyedTun {
   persistent: boolean;
   packetInformation: boolean;
   vnetHeader: boolean;
-  alias?: string;
-  /** The leases it carries, and on whose behalf they were given. */
-  leases: { lease: string; user: NamedAccount }[];
   /** The processes that use it. */
   holders: NamedProcess[];
   /** The process that keeps it alive instead of the persist flag (`persistence: "process"`). */
@@ -49,57 +58,74 @@ export interface SurveyedTun {
 }
 
 export interface Survey {
-  links: SurveyedTun[];
+  links: SurveyedLink[];
   unseen: Unseen[];
 }
 
 /**
- * Every TUN and TAP interface of a namespace; of the host's and all that have a name where none is given.
+ * Every TUN and TAP interface of a namespace, and every other link there that carries a lease; of the host's and all that have a name where none is given.
  * Errors: NAMESPACE_MISSING for one that is given.
  */
 export async function survey(host: Host, namespace?: string): Promise<Survey> {
   if (namespace !== undefined) await host.links.table(namespace);
   const { links, unseen } = await census(host, namespace === undefined ? undefined : [namespace]);
-  const tuns = links.filter(({ link }) => link.tun);
-  return { links: await Promise.all(tuns.map((located) => lookAt(host, located))), unseen };
+  // The loopback interface carries the lease of its namespace.
+  const shown = links.filter(
+    ({ link }) => link.tun || (link.leases.length > 0 && link.ifindex !== loopbackIndex),
+  );
+  return { links: await Promise.all(shown.map((located) => lookAt(host, located))), unseen };
 }
 
-async function lookAt(host: Host, { namespace, link }: Located): Promise<SurveyedTun> {
-  const tun = link.tun as NonNullable<typeof link.tun>;
-  const account = (database: Database, id: number | undefined) =>
-    id === undefined ? undefined : named(host, database, id);
-  const [owner, group, addresses, holders, keepers, leases] = await Promise.all([
-    account("user", tun.owner),
-    account("group", tun.group),
+async function lookAt(host: Host, { namespace, link }: Located): Promise<SurveyedLink> {
+  const { name, ifindex, macAddress, mtu, up, carrier, alias, kind } = link;
+  const [addresses, leases, tun] = await Promise.all([
     host.addresses.table(namespace),
-    host.consumers(namespace, link.name).then((found) => nameUsers(host, found)),
-    host.keeper(namespace, link.name).then((found) => nameUsers(host, found ? [found] : [])),
     Promise.all(
       link.leases.map(async (lease) => ({ lease, user: await named(host, "user", leaseUid(lease) ?? 0) })),
     ),
+    link.tun && lookAtTun(host, namespace, name, link.tun),
   ]);
-  const { name, ifindex, macAddress, mtu, up, carrier, alias } = link;
-  const { mode, multiQueue, queues, detachedQueues, persistent, packetInformation, vnetHeader } = tun;
   return {
     name,
     namespace,
     ifindex,
-    mode,
-    owner,
-    group,
+    kind: tun?.mode ?? kind ?? "none",
     addresses: (addresses.get(ifindex) ?? []).map(addressText),
     macAddress,
     mtu,
     up,
     carrier,
+    alias,
+    leases,
+    ...(tun && { tun }),
+  };
+}
+
+async function lookAtTun(
+  host: Host,
+  namespace: string | undefined,
+  name: string,
+  { owner, group, ...settings }: NonNullable<Link["tun"]>,
+): Promise<SurveyedTun> {
+  const account = (database: Database, id: number | undefined) =>
+    id === undefined ? undefined : named(host, database, id);
+  const [user, members, holders, keepers] = await Promise.all([
+    account("user", owner),
+    account("group", group),
+    host.consumers(namespace, name).then((found) => nameUsers(host, found)),
+    host.keeper(namespace, name).then((found) => nameUsers(host, found ? [found] : [])),
+  ]);
+  const { mode, multiQueue, queues, detachedQueues, persistent, packetInformation, vnetHeader } = settings;
+  return {
+    mode,
+    ...(user && { owner: user }),
+    ...(members && { group: members }),
     multiQueue,
-    queues,
+    ...(queues !== undefined && { queues }),
     detachedQueues,
     persistent,
     packetInformation,
     vnetHeader,
-    alias,
-    leases,
     holders,
     ...(keepers[0] && { keeper: keepers[0] }),
   };

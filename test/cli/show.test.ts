@@ -53,6 +53,7 @@ test("mode, accounts by name, addresses, mtu, state, carrier, queues, persistenc
     namespace: lab.name,
     name: "plain0",
     ifindex: witness.ifindex,
+    kind: "tap",
     mode: "tap",
     owner: null,
     group: null,
@@ -120,6 +121,30 @@ test("holders, and what they do to carrier and queues", async () => {
   expect(output).toMatch(/of nobody/);
   expect(output).toMatch(/\n4 TUN or TAP interfaces in namespace \S+\n$/);
   await lab.release(holder);
+});
+
+test("other links only with a lease, and without what only a TUN or TAP interface has", async () => {
+  const lease = `tuntap-0-${"fedcba9876543210".repeat(2)}`;
+  await lab.ip("link", "add", "br1", "type", "bridge");
+  await lab.ip("link", "property", "add", "dev", "br1", "altname", lease);
+  // The lease of a namespace stands on its loopback interface, which is no link of anybody's.
+  await lab.ip("link", "property", "add", "dev", "lo", "altname", `tuntap-0-${"0".repeat(32)}`);
+  const seen = await links("--namespace", lab.name);
+  expect(seen.map(({ name }) => name)).toEqual(["plain0", "owned0", "many0", "br1"]);
+  expect(seen.at(-1)).toMatchObject({
+    kind: "bridge",
+    mode: null,
+    owner: null,
+    multiQueue: null,
+    persistent: null,
+    leases: [{ lease, uid: 0, user: "root" }],
+    holders: [],
+  });
+  const { output } = await show("--namespace", lab.name);
+  expect(output).toMatch(/│ br1\s*│ bridge\s*│ -\s*│ -\s*│ -\s*│ 1500 │ no/);
+  expect(output).toMatch(/\n3 TUN or TAP interfaces in namespace \S+, and 1 other link with a lease\n$/);
+  await lab.ip("link", "del", "br1");
+  await lab.ip("link", "property", "del", "dev", "lo", "altname", `tuntap-0-${"0".repeat(32)}`);
 });
 
 test("without a namespace: the host's and all named ones", async () => {
