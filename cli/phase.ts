@@ -78,7 +78,8 @@ function addCause(
     )
     .map((one) => (one.severity === "error" ? { ...one, message: shortenStack(one.message) } : one));
   plan.diagnostics.length = 0;
-  for (const one of kept) if (!repeats(one, kept)) plan.diagnose(one);
+  // They were said when they came.
+  plan.diagnostics.push(...kept.filter((one) => !repeats(one, kept)));
   for (const { located } of thrown) plan.diagnose({ severity: "error", message: located });
   if (plan.diagnostics.some((one) => one.severity === "error")) return;
   // That it was interrupted is said anyway, with what is left.

@@ -1,5 +1,5 @@
 /** What the engine's events of one run amount to: steps on resources, messages, outputs. */
-import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation";
+import type { EngineEvent, StepEventMetadata, StepEventStateMetadata } from "@pulumi/pulumi/automation";
 
 export type Operation = "create" | "update" | "delete" | "replace" | "same";
 export type Properties = Record<string, unknown>;
@@ -16,6 +16,8 @@ export interface Step {
   named: string[];
   /** The refresh found that it does not exist any more. */
   vanished: boolean;
+  /** It is forgotten, and stays on the host (`retainOnDelete`). */
+  kept: boolean;
   state: "running" | "done" | "failed";
   began: number;
 }
@@ -145,10 +147,16 @@ export class Plan {
       replaces: metadata.keys ?? known?.replaces ?? [],
       named: Object.keys(metadata.detailedDiff ?? {}).concat(metadata.diffs ?? []),
       vanished: this.#vanished.has(metadata.urn),
+      kept: operation === "delete" && metadata.old?.retainOnDelete === true,
       state: state === "failed" ? "failed" : finished ? "done" : "running",
       began: known?.began ?? Date.now(),
     };
     this.steps.set(metadata.urn, step);
+    // Said of them by the program, and recorded only where the run goes on.
+    const options = ({ protect, retainOnDelete }: StepEventStateMetadata) =>
+      [protect, retainOnDelete].map(Boolean);
+    if (metadata.old && metadata.new && differ(options(metadata.old), options(metadata.new)))
+      this.stateChanged = true;
     this.onStep?.(step);
   }
 
@@ -177,8 +185,8 @@ function isProvider(metadata: StepEventMetadata): boolean {
 }
 
 /** Do two property bags differ, apart from what is hidden? */
-function differ(one: Properties | undefined, other: Properties | undefined): boolean {
-  const visible = (bag: Properties | undefined) =>
+function differ(one: object | undefined, other: object | undefined): boolean {
+  const visible = (bag: object | undefined) =>
     bag &&
     Object.fromEntries(
       Object.entries(bag)

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { complain } from "./complaint";
+import { DeclaredOptions } from "./declared-options";
 import { deferHeavyModules } from "./defer";
 import { type AutomationCopy, asCommand, findEngine } from "./engine";
 import type { Engine } from "./engine/installed";
@@ -26,6 +27,8 @@ export interface Session {
   stack: Automation.Stack;
   /** What the program threw, with the line of the user's code. */
   programErrors: ProgramError[];
+  /** The options of the resources in its last run. */
+  declared: DeclaredOptions;
   /** Signals that arrive from the moment on when there is something to end cleanly. */
   interruption: Interruption;
   close(): void;
@@ -62,7 +65,11 @@ export async function openSession(
     // What only a program needs is loaded while the engine begins to work; what fails then, fails again and is told.
     const meanwhile = () => needs.program && void prepareTypeScript().catch(() => {});
     const programErrors: ProgramError[] = [];
-    const program = () => runProgram(project, (error) => programErrors.push(error));
+    const declared = new DeclaredOptions(state.home, shortName(options.stack));
+    const program = () => {
+      declared.watch(require(resolveForProgram(project, "@pulumi/pulumi")));
+      return runProgram(project, (error) => programErrors.push(error));
+    };
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,
       pulumiCommand: asCommand(automation, engine, isSelected(project, state, options.stack), meanwhile),
@@ -73,7 +80,19 @@ export async function openSession(
       throw complain({ settings, state }, error);
     });
     if (needs.lock) await clearPending({ project, state, settings, options, terminal, stack, interruption });
-    return { terminal, options, project, engine, state, settings, stack, programErrors, interruption, close };
+    return {
+      terminal,
+      options,
+      project,
+      engine,
+      state,
+      settings,
+      stack,
+      programErrors,
+      declared,
+      interruption,
+      close,
+    };
   } catch (error) {
     close();
     throw error;
@@ -123,7 +142,9 @@ function clearLocks(project: Project, state: State, stack: string, terminal: Ter
 }
 
 /** What a crash began and never ended is forgotten: the resource itself is found again by its provider. */
-async function clearPending(at: Omit<Session, "engine" | "programErrors" | "close">): Promise<void> {
+async function clearPending(
+  at: Omit<Session, "engine" | "programErrors" | "declared" | "close">,
+): Promise<void> {
   const { project, state, settings, options, terminal, stack } = at;
   const name = shortName(options.stack);
   if (!state.backend.folder || !hasPendingCreates(state.backend.folder, project.name, name)) return;

@@ -52,7 +52,8 @@ export async function work(command: Command, session: Session, began: number): P
     };
   }
   if (command === "preview" || options.expectNoChanges) return resultOf(planned, exitCode.done);
-  if (!changed && !planned.stateChanged && !planned.outputsChanged()) {
+  const sameOptions = command !== "up" || session.declared.areRecorded();
+  if (!changed && !planned.stateChanged && !planned.outputsChanged() && sameOptions) {
     showEnd(command, planned, terminal);
     return resultOf(planned, exitCode.done);
   }
@@ -73,6 +74,7 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
   };
   const ending = await perform(session, command, "apply", applied, planned.steps.size);
   if (!ending.succeeded) return fail(applied, ending, terminal, whatIsLeft(planned, applied));
+  if (command === "up") session.declared.record();
   terminal.say(`Done: ${countChanges(applied.changes(), "done")} (${seconds(Date.now() - began)})`);
   showEnd(command, applied, terminal);
   return resultOf(applied, exitCode.done);

@@ -88,7 +88,17 @@ export class Planner {
     await this.diffProperties(kind, wanted, recorded, target, sighting.object, result, note);
     if (result.replaces.length > 0) {
       result.changes = true;
-      const reason = await kind.inUse(target, sighting.object, this.host);
+      const [reason, lost] = await Promise.all([
+        kind.inUse(target, sighting.object, this.host),
+        kind.losesWith?.(target, sighting.object, this.host),
+      ]);
+      if (lost !== undefined) {
+        const what = kind.describe(sighting.object);
+        note(
+          "warning",
+          `replacing it means deleting ${what} with what is in it: ${lost}; what is still declared is made anew`,
+        );
+      }
       if (reason !== undefined) {
         const follows = consequence(
           onBusyOf(kind, recorded, this.onBusy),

@@ -32,11 +32,18 @@ export abstract class TuntapResource extends pulumi.CustomResource {
   protected constructor(
     kind: string,
     name: string,
-    args: object,
+    given: object | undefined,
     outputs: readonly string[],
     options: pulumi.CustomResourceOptions | undefined,
     texts: readonly string[] = [],
   ) {
+    const args = given ?? {};
+    refuseWhatIsNoValue(`${kind} ${name}`, args);
+    if (options?.deleteBeforeReplace === false) {
+      throw new Error(
+        `${kind} ${name}: deleteBeforeReplace: false is not possible, as two of one name cannot be on a host at once; take it out`,
+      );
+    }
     const type = `pulumi-nodejs:dynamic/tuntap:${kind}`;
     const unset = Object.fromEntries(outputs.map((output) => [output, undefined]));
     const __tuntap = identityOf(urnOf(name, type, options?.parent), args);
@@ -52,7 +59,8 @@ export abstract class TuntapResource extends pulumi.CustomResource {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     try {
-      super(type, name, properties, options);
+      // Also where the program or the engine asks for the replacement, not the provider.
+      super(type, name, properties, { ...options, deleteBeforeReplace: true });
     } catch (error) {
       Error.stackTraceLimit = stackTraceLimit;
       if (error instanceof Error) Error.captureStackTrace(error, new.target);
@@ -62,6 +70,19 @@ export abstract class TuntapResource extends pulumi.CustomResource {
     }
     const recorded = this as unknown as Record<string, pulumi.Output<string>>;
     for (const name of texts) Object.assign(this, { [name]: recorded[name]?.apply(valueOfText) });
+  }
+}
+
+/** What the engine would drop, or send as something else, without a word. */
+function refuseWhatIsNoValue(what: string, value: unknown, path = ""): void {
+  if (typeof value === "function") throw new Error(`${what}: ${path} is a function; give a value`);
+  if (typeof value !== "object" || value === null) return;
+  if (pulumi.Output.isInstance(value) || value instanceof Promise) return;
+  if (pulumi.Resource.isInstance(value))
+    throw new Error(`${what}: ${path} is a resource; pass its \`.name\``);
+  for (const [key, inner] of Object.entries(value)) {
+    const step = Array.isArray(value) ? `[${key}]` : path === "" ? key : `.${key}`;
+    refuseWhatIsNoValue(what, inner, path + step);
   }
 }
 

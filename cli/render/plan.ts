@@ -56,11 +56,12 @@ export function renderMessage(message: Diagnostic, terminal: Terminal): string {
 
 export function describeDone(step: Step): string {
   const { kind, name } = nameOf(step.urn);
-  return `${done[step.operation]} ${kind} ${name}`;
+  return `${step.kept ? "forgot" : done[step.operation]} ${kind} ${name}`;
 }
 
 function headWord(step: Step, kind: Plan["kind"]): string {
   if (kind === "refresh") return found[step.operation];
+  if (step.kept) return "forget: it stays on the host (retainOnDelete)";
   if (step.vanished && step.operation === "create") return "create again: it does not exist any more";
   const why = step.operation === "replace" && step.replaces.length ? ` (${step.replaces.join(", ")})` : "";
   return step.operation === "same" ? "unchanged" : step.operation + why;

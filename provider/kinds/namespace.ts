@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { sameStack } from "../host/leases";
@@ -11,6 +12,7 @@ import {
 } from "../host/links";
 import { loopbackIndex } from "../host/namespaces";
 import { accepted, refusal } from "../host/refusals";
+import type { ProcessInfo } from "../kernel/kernel";
 import type { InputSchema, Inputs, Kind, Property, Sighting, Target } from "./kind";
 import { namespaceNameBytes, namespaceNameProblem, namespaceSpace } from "./parts/names";
 import { live } from "./parts/verdicts";
@@ -96,17 +98,47 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   };
 }
 
+const looks = 3;
+const betweenLooksMilliseconds = 150;
+
+/**
+ * The processes inside that stay there. Who reads a namespace, as `nft` and `ip` do, for this program or another, is there
+ * for a moment only.
+ */
+async function processesInside(name: string, host: Host): Promise<ProcessInfo[]> {
+  let found = await host.namespaces.processes(name);
+  for (let look = 1; look < looks && found.length > 0; look++) {
+    await setTimeout(betweenLooksMilliseconds);
+    const still = new Set((await host.namespaces.processes(name)).map(({ pid }) => pid));
+    found = found.filter(({ pid }) => still.has(pid));
+  }
+  return found;
+}
+
+/** The links of this stack inside, which end with it. */
+async function losesWith(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
+  const { all } = await host.links.table(observed.name);
+  const own = all.filter(({ ifindex, leases }) => ifindex !== loopbackIndex && isOurs(leases, target));
+  if (own.length === 0) return undefined;
+  const names = own.slice(0, 5).map(({ name }) => name);
+  const more = own.length > names.length ? ` and ${own.length - names.length} more` : "";
+  return `${names.join(", ")}${more}, and all addresses, routes and rules in it`;
+}
+
+function isOurs(leases: readonly string[], { lease }: Target): boolean {
+  return leases.some((other) => sameStack(other, lease));
+}
+
 /** Links and processes inside that are not of this stack, and holders of links that are. */
 async function inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
   const [table, processes] = await Promise.all([
     host.links.table(observed.name),
-    host.namespaces.processes(observed.name),
+    processesInside(observed.name, host),
   ]);
   const reasons: string[] = [];
   for (const link of table.all) {
     if (link.ifindex === loopbackIndex || fallbackLinks.has(link.name)) continue;
-    const ours = link.leases.some((lease) => sameStack(lease, target.lease));
-    if (!ours) reasons.push(describeLink(link));
+    if (!isOurs(link.leases, target)) reasons.push(describeLink(link));
     else if (link.tun) {
       const holders = await host.consumers(observed.name, link.name);
       if (holders.length > 0) reasons.push(`${link.name} held by ${await host.describeHolders(holders)}`);
@@ -156,8 +188,9 @@ export const where = [blue.name, tap.name];`,
   },
   takeOver,
   inUse,
+  losesWith,
   async whereabouts(_target, { name }, host) {
-    return { namespace: name, processes: await host.namespaces.processes(name) };
+    return { namespace: name, processes: await processesInside(name, host) };
   },
   codes: { inUse: "NAMESPACE_IN_USE", foreign: "NAMESPACE_FOREIGN" },
   onBusy: (values) => ({ mode: values.force === true ? "force" : "fail", seconds: 0 }),

@@ -7,12 +7,15 @@ import { attempt } from "./shell";
 const repository = resolve(__dirname, "../..");
 const cli = join(repository, "dist", "cli", "main.js");
 
-/** A resource of a program, as data: `{ $ref: "lab.name" }` is an output, `{ $secret: value }` a secret. */
+/**
+ * A resource of a program, as data: `{ $ref: "lab.name" }` is an output, `{ $resource: "lab" }` the resource itself,
+ * `{ $secret: value }` a secret.
+ */
 export interface Declared {
   kind: keyof typeof import("../../sdk/resources");
   name: string;
   args?: Record<string, unknown>;
-  options?: { protect?: boolean };
+  options?: Record<string, unknown>;
 }
 
 /** What `tuntap --json` prints. */
@@ -78,13 +81,14 @@ const value = (given: any): any => {
   if (given === null || typeof given !== "object") return given;
   if (Array.isArray(given)) return given.map(value);
   if ("$secret" in given) return pulumi.secret(given.$secret);
+  if ("$resource" in given) return made[given.$resource];
   if (!("$ref" in given)) return Object.fromEntries(Object.entries(given).map(([key, inner]) => [key, value(inner)]));
   const [name, output] = given.$ref.split(".");
   return made[name][output];
 };
 for (const { kind, name, args, options } of JSON.parse(readFileSync("spec.json", "utf8"))) {
   const inputs = Object.fromEntries(Object.entries(args ?? {}).map(([key, given]) => [key, value(given)]));
-  made[name] = new (tuntap as any)[kind](name, inputs, options);
+  made[name] = new (tuntap as any)[kind](name, inputs, value(options));
 }
 `;
 

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
@@ -93,6 +94,19 @@ test("is kept while links that are not ours are in it, unless forced", async () 
   expect((await program.declare(kind, "lab", { name: lab.name, force: true })).operation).toBe("update");
   await program.remove("lab");
   expect(await names()).not.toContain(lab.name);
+});
+
+test("goes although others look into it meanwhile, each for a moment", async () => {
+  await program.declare(kind, "lab", { name: lab.name });
+  const look = `while ip netns exec ${lab.name} sh -c "sleep 0.05; echo looked"; do :; done`;
+  const looking = spawn("sh", ["-c", look], { stdio: ["ignore", "pipe", "ignore"] });
+  await once(looking.stdout, "data");
+  try {
+    expect((await program.remove("lab")) ?? "gone").toBe("gone");
+    expect(await names()).not.toContain(lab.name);
+  } finally {
+    looking.kill();
+  }
 });
 
 test("is kept while a process runs in it", async () => {
