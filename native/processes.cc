@@ -21,6 +21,9 @@
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)  // linux/if_tun.h since 5.6
 #endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL  // linux/pidfd.h since 6.9
+#endif
 
 namespace tuntap {
 namespace {
@@ -31,23 +34,38 @@ constexpr unsigned tun_minor = 200;
 constexpr size_t command_length = 200;
 constexpr char deleted[] = " (deleted)";  // proc(5), of an executable that was replaced
 
+/// A thread by which what its process has can be seen. That is the main one while that lives; once it has
+/// ended and others go on, /proc/PID shows no descriptors, namespaces and arguments any more.
+struct Thread {
+  pid_t process;
+  pid_t number;
+
+  bool is_main() const { return number == process; }
+  /// Where it is in /proc.
+  std::string path() const {
+    const std::string main = "/proc/" + std::to_string(process);
+    return is_main() ? main : main + "/task/" + std::to_string(number);
+  }
+};
+
 struct Attachment {
   std::string link;
   NamespaceId place;
   bool detached;
 };
 
-/// Calls visit(number) for each entry of the directory that is a number. Silent where it may not or cannot
-/// look: processes end while they are looked at.
-void each_number(const std::string& path, const std::function<void(int)>& visit) {
+/// Calls visit(number) for each entry of the directory that is a number. False, and no more, where it may not
+/// or cannot look: processes end while they are looked at.
+bool each_number(const std::string& path, const std::function<void(int)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(path.c_str()), ::closedir);
-  if (!listing) return;
+  if (!listing) return false;
   while (const dirent* entry = ::readdir(listing.get())) {
     int number = 0;
     const char* const end = entry->d_name + std::strlen(entry->d_name);
     const auto parsed = std::from_chars(entry->d_name, end, number);
     if (parsed.ec == std::errc() && parsed.ptr == end) visit(number);
   }
+  return true;
 }
 
 std::string read_file(const std::string& path) {
@@ -84,10 +102,10 @@ std::string command_of(const std::string& process) {
   return command;
 }
 
-ProcessInfo describe(pid_t pid) {
-  const std::string process = "/proc/" + std::to_string(pid);
+ProcessInfo describe(const Thread& thread) {
+  const std::string process = thread.path();
   ProcessInfo info;
-  info.pid = pid;
+  info.pid = thread.process;
   info.command = command_of(process);
   // "Uid:", then real, effective, saved and file system uid.
   const std::string uids = line_value(read_file(process + "/status"), "Uid:\t");
@@ -131,9 +149,10 @@ bool is_tun_node(const std::string& path) {
 }
 
 /// Asks the driver through a copy of the descriptor. None where this process may not have one.
-std::optional<Attachment> ask_descriptor(pid_t pid, int descriptor) {
+std::optional<Attachment> ask_descriptor(const Thread& thread, int descriptor) {
 #if defined(SYS_pidfd_open) && defined(SYS_pidfd_getfd)
-  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const unsigned flags = thread.is_main() ? 0 : PIDFD_THREAD;
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, thread.number, flags)));
   if (!process) return std::nullopt;
   const Descriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process.number(), descriptor, 0)));
   if (!copy) return std::nullopt;
@@ -146,25 +165,42 @@ std::optional<Attachment> ask_descriptor(pid_t pid, int descriptor) {
                     {found.st_dev, found.st_ino},
                     (interface.ifr_flags & IFF_DETACH_QUEUE) != 0};
 #else
-  (void)pid, (void)descriptor;
+  (void)thread, (void)descriptor;
   return std::nullopt;
 #endif
 }
 
 /// The name of the attached interface as /proc tells it; empty if there is none.
-std::string attached_name(pid_t pid, int descriptor) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/fdinfo/" + std::to_string(descriptor);
+std::string attached_name(const Thread& thread, int descriptor) {
+  const std::string path = thread.path() + "/fdinfo/" + std::to_string(descriptor);
   return line_value(read_file(path), "iff:\t");
 }
 
-std::optional<Attachment> attachment(pid_t pid, int descriptor) {
-  const std::string name = attached_name(pid, descriptor);
+std::optional<Attachment> attachment(const Thread& thread, int descriptor) {
+  const std::string name = attached_name(thread, descriptor);
   if (name.empty()) return std::nullopt;
-  if (auto asked = ask_descriptor(pid, descriptor)) return asked;
+  if (auto asked = ask_descriptor(thread, descriptor)) return asked;
   // Second best: a link is mostly in the namespace of who holds it.
-  const auto place = namespace_at("/proc/" + std::to_string(pid) + "/ns/net");
+  const auto place = namespace_at(thread.path() + "/ns/net");
   if (!place) return std::nullopt;
   return Attachment{name, *place, false};
+}
+
+/// Calls visit(thread, descriptor) for each descriptor of the TUN driver's that the process has.
+void each_tun(pid_t pid, const std::function<void(const Thread&, int)>& visit) {
+  bool any = false;
+  const auto look = [&](const Thread& thread) {
+    const std::string opened = thread.path() + "/fd";
+    return each_number(opened, [&](int descriptor) {
+      any = true;
+      if (is_tun_node(opened + "/" + std::to_string(descriptor))) visit(thread, descriptor);
+    });
+  };
+  if (!look({pid, pid}) || any) return;
+  // Of the threads that are left one is enough: they share what is open.
+  each_number("/proc/" + std::to_string(pid) + "/task", [&](pid_t number) {
+    if (!any && number != pid) look({pid, number});
+  });
 }
 
 }  // namespace
@@ -175,28 +211,26 @@ std::vector<Holder> find_holders(const NamespaceName& name) {
   const std::lock_guard lock(*searching);
   const NamespaceId wanted = identify_namespace(name);
   struct Found {
-    pid_t pid;
+    Thread thread;
     int descriptor;
     Attachment attachment;
   };
   std::vector<Found> all;
   each_number("/proc", [&](pid_t pid) {
-    const std::string opened = "/proc/" + std::to_string(pid) + "/fd";
-    each_number(opened, [&](int descriptor) {
-      if (!is_tun_node(opened + "/" + std::to_string(descriptor))) return;
+    each_tun(pid, [&](const Thread& thread, int descriptor) {
       if (pid == ::getpid() && is_tun_operation(descriptor)) return;
-      const auto found = attachment(pid, descriptor);
-      if (found && found->place == wanted) all.push_back({pid, descriptor, *found});
+      const auto found = attachment(thread, descriptor);
+      if (found && found->place == wanted) all.push_back({thread, descriptor, *found});
     });
   });
   // A second look leaves out what was there for a moment only: another instance of this program at its work.
   std::vector<Holder> holders;
   for (const Found& found : all) {
     const Attachment& attached = found.attachment;
-    if (attached_name(found.pid, found.descriptor) != attached.link) continue;
+    if (attached_name(found.thread, found.descriptor) != attached.link) continue;
     // A keeper whose queue is in use is none.
-    auto lease = attached.detached ? find_keeper_lease(found.pid) : std::nullopt;
-    holders.push_back({attached.link, describe(found.pid), attached.detached, std::move(lease)});
+    auto lease = attached.detached ? find_keeper_lease(found.thread.process) : std::nullopt;
+    holders.push_back({attached.link, describe(found.thread), attached.detached, std::move(lease)});
   }
   return holders;
 }
@@ -206,7 +240,7 @@ std::optional<std::string> find_keeper_lease(pid_t pid) {
   const auto arguments = arguments_of(process);
   if (arguments.size() != 4 || arguments[1] != keep_command) return std::nullopt;
   // Anybody may give a program this name and these arguments, so only root's word is taken.
-  if (executable_of(process) != helper_name || describe(pid).uid != 0) return std::nullopt;
+  if (executable_of(process) != helper_name || describe({pid, pid}).uid != 0) return std::nullopt;
   return arguments[3];
 }
 
@@ -214,15 +248,15 @@ std::vector<ProcessInfo> find_namespace_processes(const std::string& name) {
   const NamespaceId wanted = identify_namespace(name);
   std::vector<ProcessInfo> processes;
   each_number("/proc", [&](pid_t pid) {
-    const std::string threads = "/proc/" + std::to_string(pid) + "/task";
-    bool inside = false;
-    each_number(threads, [&](pid_t thread) {
+    std::optional<Thread> inside;
+    each_number("/proc/" + std::to_string(pid) + "/task", [&](pid_t number) {
+      const Thread thread{pid, number};
       // Other threads of this process are in a namespace for the length of a call.
-      if (inside || (pid == ::getpid() && thread != pid)) return;
-      const auto place = namespace_at(threads + "/" + std::to_string(thread) + "/ns/net");
-      inside = place && *place == wanted;
+      if (inside || (pid == ::getpid() && !thread.is_main())) return;
+      const auto place = namespace_at(thread.path() + "/ns/net");
+      if (place && *place == wanted) inside = thread;
     });
-    if (inside) processes.push_back(describe(pid));
+    if (inside) processes.push_back(describe(*inside));
   });
   return processes;
 }

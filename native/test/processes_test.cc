@@ -6,14 +6,17 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <cstring>
 #include <functional>
+#include <thread>
 
 #include "check.h"
+#include "keepers.h"
 #include "tun.h"
 
 using namespace tuntap;
@@ -21,17 +24,21 @@ using namespace tuntap::test;
 
 namespace {
 
-/// A process that holds what `prepare` opens until it is killed.
+[[noreturn]] void stay() {
+  for (;;) ::pause();
+}
+
+/// A process that holds what `prepare` opens until it is killed, and lives as `live` has it.
 class Child {
  public:
-  explicit Child(const std::function<void()>& prepare) {
+  explicit Child(const std::function<void()>& prepare, const std::function<void()>& live = stay) {
     int ready[2];
     CHECK(::pipe(ready) == 0);
     pid_ = ::fork();
     if (pid_ == 0) {
       prepare();
       ::close(ready[1]);
-      for (;;) ::pause();
+      live();
     }
     ::close(ready[1]);
     char byte;
@@ -114,6 +121,45 @@ TEST(each_queue_and_each_node_counts) {
   }
   CHECK_EQUAL(detached, 1);
   CHECK_EQUAL(other, 1);
+}
+
+TEST(a_process_holds_what_it_has_after_its_main_thread_ended) {
+  add_namespace("blue", std::nullopt);
+  const auto without_main = [] {
+    std::thread(stay).detach();
+    ::syscall(SYS_exit, 0);  // as pthread_exit ends it, but without unwinding what is the test's
+  };
+  const Child single(
+      [] {
+        attach("tap0", IFF_TAP | IFF_NO_PI);
+        if (::setresuid(1234, 4321, 0) < 0) ::_exit(1);
+      },
+      without_main);
+  const Child multi(
+      [] {
+        enter("blue");
+        const int tun = attach("multi", IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
+        ifreq request{};
+        request.ifr_flags = IFF_DETACH_QUEUE;
+        if (::ioctl(tun, TUNSETQUEUE, &request) < 0) ::_exit(1);
+      },
+      without_main);
+  for (const Child* child : {&single, &multi}) {
+    const std::string status = "/proc/" + std::to_string(child->pid()) + "/status";
+    CHECK(until([&] { return read_all(status).find("State:\tZ") != std::string::npos; }));
+  }
+  const auto own = find_holders(std::nullopt);
+  CHECK_EQUAL(own.size(), 1u);
+  CHECK_EQUAL(own[0].link, "tap0");
+  CHECK_EQUAL(own[0].process.pid, single.pid());
+  CHECK_EQUAL(own[0].process.uid, 4321u);
+  CHECK(own[0].process.command.find("/run") != std::string::npos);  // its arguments, not only its name
+  const auto blue = find_holders("blue");
+  CHECK_EQUAL(blue.size(), 1u);
+  CHECK_EQUAL(blue[0].process.pid, multi.pid());
+  const auto inside = find_namespace_processes("blue");
+  CHECK_EQUAL(inside.size(), 1u);
+  CHECK_EQUAL(inside[0].command, blue[0].process.command);
 }
 
 TEST(this_process_holds_what_it_opened_itself) {
