@@ -169,6 +169,7 @@ Napi::Value from(Napi::Env env, const HoldResult& result) {
   object["errno"] = result.number;
   if (!result.step.empty()) object["step"] = result.step;
   if (result.pid != 0) object["pid"] = result.pid;
+  if (result.status) object["status"] = *result.status;
   return object;
 }
 

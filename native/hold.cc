@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <csignal>
 #include <mutex>
 
 #include "keeper.h"
+#include "launch.h"
 #include "processes.h"
 #include "tun.h"
 
@@ -61,7 +60,7 @@ HoldResult read_report(const Descriptor& pipe) {
     size = ::read(pipe.number(), &report, sizeof report);
   } while (size < 0 && errno == EINTR);
   if (size < 0) return {errno, "read", 0};
-  if (size != sizeof report) return {EPIPE, "read", 0};  // it ended without a word
+  if (size != sizeof report) return {EPIPE, helper_name, 0};  // it ended without a word
   if (report.number != 0) return {report.number, keep_command, 0};
   return {0, {}, report.pid};
 }
@@ -72,22 +71,19 @@ HoldResult start_keeper(const TunDescriptor& queue, const HoldOperation& operati
   if (::pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2", 0};
   const Descriptor reading(ends[0]);
   Descriptor writing(ends[1]);
-  std::string texts[] = {helper_name, keep_command, operation.name, operation.lease};
-  char* const arguments[] = {texts[0].data(), texts[1].data(), texts[2].data(), texts[3].data(), nullptr};
-  char* const environment[] = {nullptr};  // it may hold secrets, and the keeper lives long
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, writing.number(), keeper_report);
-  ::posix_spawn_file_actions_adddup2(&actions, queue.number(), keeper_queue);
+  Launch start;
+  start.path = helper;
+  start.arguments = {helper_name, keep_command, operation.name, operation.lease};
+  start.descriptors = {{writing.number(), keeper_report}, {queue.number(), keeper_queue}};
+  start.signals = Signals::blocked;  // until it has left this process (keeper.cc)
   pid_t child = 0;
-  const int error = ::posix_spawn(&child, helper.c_str(), &actions, nullptr, arguments, environment);
-  ::posix_spawn_file_actions_destroy(&actions);
+  const int error = launch(std::move(start), child);
   if (error != 0) return {error, "posix_spawn", 0};
   { const Descriptor closing = std::move(writing); }
-  const HoldResult result = read_report(reading);
+  HoldResult result = read_report(reading);
   // It leaves the keeper behind and ends.
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for(child);
+  if (result.step == helper_name) result.status = status;
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Starts and ends keepers (keeper.h) of links, and finds them again from the kernel alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct HoldResult {
   int number = 0;  ///< errno
   std::string step;
   pid_t pid = 0;  ///< the keeper that runs now or was ended; 0 if there is none
+  /// How the helper ended that did not say what became of the queue: an exit code, or 128 and a signal's
+  /// number.
+  std::optional<int> status = {};
 };
 
 /// Works the operations off, one after the other. `helper` is the path of the program that stays.

@@ -133,7 +133,8 @@ void close_others() {
     ::close(static_cast<int>(number));
 }
 
-/// A session without a terminal, and nothing of the starter's but the two descriptors.
+/// A session without a terminal, and nothing of the starter's but the two descriptors. Signals are blocked
+/// before (launch.h): those that waited were for the starter, and stay with the process that was forked.
 void leave_starter() {
   ::setsid();
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);

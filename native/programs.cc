@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+
+#include "launch.h"
 
 namespace tuntap {
 namespace {
@@ -64,50 +64,27 @@ class Child {
   }
 
   /// How it ended, as a shell tells it.
-  int wait() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = 0;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  }
+  int wait() { return wait_for(std::exchange(pid_, 0)); }
 
  private:
   pid_t pid_;
 };
 
-pid_t spawn(const Program& program, std::vector<std::string>& arguments, const Descriptor& input,
+pid_t start(const Program& program, std::vector<std::string> arguments, const Descriptor& input,
             const Descriptor& output, const Descriptor& errors) {
-  std::string path = find(program);
-  std::vector<char*> texts{path.data()};
-  for (std::string& argument : arguments) {
+  const std::string path = find(program);
+  for (const std::string& argument : arguments) {
     if (has_nul(argument)) throw SystemError{EINVAL, program.name, argument.c_str(), {}};
-    texts.push_back(argument.data());
   }
-  texts.push_back(nullptr);
-  // Ours may hold secrets, and what would change what the program does.
-  char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-  char language[] = "LC_ALL=C";
-  char* const environment[] = {search, language, nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t signals;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, input.number(), STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output.number(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, errors.number(), STDERR_FILENO);
-  ::posix_spawnattr_init(&attributes);
-  ::sigemptyset(&signals);
-  ::posix_spawnattr_setsigmask(&attributes, &signals);
-  ::sigaddset(&signals, SIGPIPE);  // Node.js ignores it
-  ::posix_spawnattr_setsigdefault(&attributes, &signals);
-  // A group of its own: Ctrl-C in a terminal is for this process, which lets what it began come to its end.
-  ::posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  Launch start;
+  start.path = path;
+  start.arguments = std::move(arguments);
+  start.arguments.insert(start.arguments.begin(), path);
+  start.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
+  start.descriptors = {
+      {input.number(), STDIN_FILENO}, {output.number(), STDOUT_FILENO}, {errors.number(), STDERR_FILENO}};
   pid_t child = 0;
-  const int error = ::posix_spawn(&child, path.c_str(), &actions, &attributes, texts.data(), environment);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
+  const int error = launch(std::move(start), child);
   if (error != 0) throw SystemError{error, program.name, path, {}};
   return child;
 }
@@ -149,7 +126,7 @@ ProgramResult run_program(const NamespaceName& place, const Program& program,
     Pipe output;
     Pipe errors;
     // It is in the namespace of the thread that starts it.
-    Child child(spawn(program, arguments, file, output.writing, errors.writing));
+    Child child(start(program, std::move(arguments), file, output.writing, errors.writing));
     { const Descriptor closing = std::move(output.writing); }
     { const Descriptor closing = std::move(errors.writing); }
     collect(program, output, errors, limits, result);

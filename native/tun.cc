@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 
+#include "launch.h"
 #include "netlink.h"
 
 #ifndef IFF_NO_CARRIER
@@ -71,7 +72,12 @@ TunDescriptor open_queue(const TunOperation& operation, const Descriptor& socket
     fail(result, ENODEV, "TUNSETIFF");
     return tun;
   }
-  tun = TunDescriptor(Descriptor(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)));
+  Descriptor node(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  // What is given to a program must not be copied for that once it is attached: a copy looks like a holder.
+  if (node && operation.kind == TunOperation::Kind::keep) {
+    node = Descriptor(::fcntl(node.number(), F_DUPFD_CLOEXEC, first_not_given));
+  }
+  tun = TunDescriptor(std::move(node));
   if (tun.number() < 0) {
     fail(result, errno, "open");
     return tun;

@@ -198,7 +198,7 @@ export const errorTable = {
   },
   HELPER_MISSING: {
     meaning:
-      'The program `tuntap-helper`, which keeps interfaces with `persistence: "process"`, was not found beside the addon or could not be started.',
+      'The program `tuntap-helper`, which keeps interfaces with `persistence: "process"`, was not found beside the addon, could not be started or ended at once.',
     remedy:
       "Install the package again; or, in a clone of the source, run `sh tools/bootstrap.sh` (on Debian-like hosts it needs: apt-get install g++ make).",
   },

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -78,6 +79,50 @@ TEST(starts_by_several_processes_make_one_keeper) {
   }
   CHECK_EQUAL(find_holders(std::nullopt).size(), 1u);
   for (int i = 0; i < 8; ++i) CHECK(::wait(nullptr) > 0);
+}
+
+TEST(a_signal_to_its_starters_group_ends_no_keeper) {
+  const int index = create("tap0");
+  const pid_t starter = ::fork();
+  if (starter == 0) {
+    // As a terminal does on Ctrl-C, but all the time. The starter itself goes on, as Node.js does.
+    ::setpgid(0, 0);
+    ::signal(SIGINT, [](int) {});
+    std::atomic<bool> done{false};
+    std::thread terminal([&] {
+      while (!done) ::kill(0, SIGINT), ::usleep(50);
+    });
+    int failed = 0;
+    for (int i = 0; i < 100; ++i) {
+      if (start("tap0", index).pid == 0 || end("tap0", index).pid == 0) ++failed;
+    }
+    done = true;
+    terminal.join();
+    ::_exit(failed);
+  }
+  int status = 0;
+  CHECK(::waitpid(starter, &status, 0) == starter);
+  CHECK(WIFEXITED(status));
+  CHECK_EQUAL(WEXITSTATUS(status), 0);
+  CHECK(until([] { return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD; }));
+}
+
+TEST(a_keeper_gets_its_descriptors_whatever_numbers_they_have_here) {
+  const int index = create("tap0");
+  for (int free = 1; free < 16; ++free) {
+    const pid_t starter = ::fork();
+    if (starter == 0) {
+      // What is opened next has these numbers.
+      for (int number = 0; number < 4; ++number)
+        if (free & 1 << number) ::close(number);
+      const bool kept = start("tap0", index).pid != 0 && find_holders(std::nullopt).size() == 1;
+      ::_exit(kept && end("tap0", index).pid != 0 ? 0 : 1);
+    }
+    int status = 0;
+    CHECK(::waitpid(starter, &status, 0) == starter);
+    CHECK_EQUAL(status == 0 ? 0 : free, 0);
+  }
+  CHECK(until([] { return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD; }));
 }
 
 TEST(an_ended_keeper_is_gone_and_its_link_only_if_nothing_else_keeps_it) {
@@ -152,7 +197,13 @@ TEST(a_helper_that_cannot_be_started_leaves_nothing) {
   CHECK(::chmod("/run/text", 0755) == 0);
   CHECK_EQUAL(with("/run/text").number, ENOEXEC);
   CHECK_EQUAL(with("/run/text").step, "posix_spawn");
-  CHECK_EQUAL(with("/bin/true").number, EPIPE);
+  const HoldResult ended = with("/bin/true");
+  CHECK_EQUAL(ended.number, EPIPE);
+  CHECK_EQUAL(ended.step, helper_name);
+  CHECK_EQUAL(ended.status.value_or(-1), 0);
+  std::ofstream("/run/text") << "#!/bin/sh\nkill -KILL $$\n";
+  CHECK_EQUAL(with("/run/text").number, EPIPE);
+  CHECK_EQUAL(with("/run/text").status.value_or(-1), 128 + SIGKILL);
   CHECK_EQUAL(find_holders(std::nullopt).size(), 0u);
   CHECK(::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD);
 }

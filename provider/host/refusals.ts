@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { type ErrorCode, type ErrorFacts, TuntapError } from "../errors";
 import { systemFailureCode } from "../kernel/failures";
+import type { HoldResult } from "../kernel/kernel";
 
 const { errno } = constants;
 
@@ -35,6 +36,24 @@ export function tunRefusal(
     extack: result.extack,
   });
 }
+
+/** The error for a keeper that was not started; says how its program ended where that is all that is known. */
+export function keeperRefusal(
+  result: HoldResult,
+  { message, property }: { message: string; property: string },
+): TuntapError {
+  if (result.status === undefined) return tunRefusal(result, { message, property });
+  const signal = signalNames.get(result.status - 128);
+  const how = signal ? `was ended by ${signal}` : `ended with exit code ${result.status}`;
+  return tunRefusal(result, {
+    message: `${message}: the program that becomes it ${how} before it had taken the interface over`,
+    property,
+    // A program that is ended from outside is all right.
+    remedy: signal && `Run again. If that happens again, see what sends ${signal} (\`dmesg\`).`,
+  });
+}
+
+const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
 /**
  * Whether a request was carried out as far as its answer tells. A lost acknowledgement (ENOBUFS) counts as yes:

@@ -31,7 +31,7 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
     // A file without a namespace behind it.
     if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
   }
-  if (operation === "posix_spawn") return "HELPER_MISSING";
+  if (operation === "posix_spawn" || operation === "tuntap-helper") return "HELPER_MISSING";
   if (operation === "nft" && (number === errno.ENOENT || number === errno.EACCES)) return "NFT_MISSING";
   if (operation === "modprobe" && (number === errno.ENOENT || number === errno.EACCES)) return "KMOD_MISSING";
   if (operation === "module name" || operation === "module parameter") return "INVALID_INPUT";

@@ -105,8 +105,13 @@ export type HoldOperation = HoldStart | HoldEnd;
 /** What became of one hold operation. A failed start leaves no keeper. */
 export interface HoldResult {
   errno: number;
-  /** The step that failed, by the name of its system call or ioctl: `open`, `TUNSETIFF`, `posix_spawn`, … */
+  /**
+   * The step that failed, by the name of its system call or ioctl: `open`, `TUNSETIFF`, `posix_spawn`, …; `tuntap-helper`
+   * (with EPIPE) where that program ended before it said what became of the queue.
+   */
   step?: string;
+  /** How that program ended: its exit code, or 128 and the number of a signal. */
+  status?: number;
   /** The keeper that runs now, or that was ended; absent where there was none to end. */
   pid?: number;
 }

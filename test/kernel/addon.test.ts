@@ -81,6 +81,9 @@ describe("the helper", () => {
       writeFileSync(helper, "no program", { mode: 0o755 });
       const [broken] = await start();
       expect(broken).toEqual({ errno: errno.ENOEXEC, step: "posix_spawn" });
+      writeFileSync(helper, "#!/bin/sh\nkill -KILL $$\n");
+      const [killed] = await start();
+      expect(killed).toEqual({ errno: errno.EPIPE, step: "tuntap-helper", status: 137 });
       rmSync(helper);
       copyFileSync(helperPath, helper);
       const [held] = await start();
@@ -244,6 +247,7 @@ test.each([
   [errno.EINVAL, "namespace name", "../x", "INVALID_INPUT"],
   [errno.EACCES, "posix_spawn", "/opt/tuntap-helper", "HELPER_MISSING"],
   [errno.ENOEXEC, "posix_spawn", undefined, "HELPER_MISSING"],
+  [errno.EPIPE, "tuntap-helper", undefined, "HELPER_MISSING"],
   [errno.ENOENT, "modprobe", "/usr/sbin/modprobe", "KMOD_MISSING"],
   [errno.EINVAL, "module name", "../x", "INVALID_INPUT"],
   [errno.EINVAL, "module parameter", "x", "INVALID_INPUT"],

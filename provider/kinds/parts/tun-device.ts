@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { TuntapError } from "../../errors";
 import type { Database } from "../../host/accounts";
 import type { Host } from "../../host/host";
-import { tunRefusal } from "../../host/refusals";
+import { keeperRefusal, tunRefusal } from "../../host/refusals";
 import type { TunChange } from "../../host/tuns";
 import type { Difference, InputSchema, Inputs, Problem, Property, Target } from "../kind";
 import { accountInput, none } from "./accounts";
@@ -208,7 +208,7 @@ async function keepByProcess(difference: Change, host: Host, hints: TunChange = 
   const now = { ...link, ...(link.tun && { tun: { ...link.tun, ...hints } }) } as typeof link;
   const result = await host.tuns.keep(namespace, now, difference.target.lease);
   if (result.errno !== 0) {
-    throw tunRefusal(result, {
+    throw keeperRefusal(result, {
       message: "no process could be started that keeps the interface",
       property: "persistence",
     });
