@@ -177,9 +177,16 @@ std::vector<HoldResult> run_hold_operations(const NamespaceName& place,
   Keepers keepers = find_keepers(place);
   std::vector<HoldResult> results;
   for (const HoldOperation& operation : operations) {
-    results.push_back(operation.kind == HoldOperation::Kind::start
-                          ? start(place, id, operation, helper, keepers)
-                          : end(place, operation, keepers));
+    try {
+      results.push_back(operation.kind == HoldOperation::Kind::start
+                            ? start(place, id, operation, helper, keepers)
+                            : end(place, operation, keepers));
+    } catch (const SystemError& error) {
+      // What became of operations before this one is to be told all the same.
+      if (results.empty()) throw;
+      // Of the namespace: opened is nothing else here that could fail so.
+      results.push_back({error.number, error.operation == "open" ? "setns" : error.operation, 0});
+    }
   }
   return results;
 }

@@ -117,7 +117,14 @@ void send_messages(const TunOperation* operations, TunResult* results, size_t co
     messages.push_back(std::move(message));
     senders.push_back(&results[i]);
   }
-  const std::vector<Reply> replies = netlink_request(std::move(messages));
+  std::vector<Reply> replies;
+  try {
+    replies = netlink_request(std::move(messages));
+  } catch (const SystemError& error) {
+    // None was sent. What became of operations before these is to be told all the same.
+    for (TunResult* const sender : senders) fail(*sender, error.number, error.operation.c_str());
+    return;
+  }
   for (size_t i = 0; i < replies.size(); ++i) {
     if (replies[i].number == 0) continue;
     fail(*senders[i], replies[i].number, "message");

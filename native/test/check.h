@@ -1,6 +1,9 @@
 // A test is a function with a name; a check that does not hold ends it.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/resource.h>
+
 #include <sstream>
 #include <string>
 
@@ -41,6 +44,25 @@ int error_of(Work work) {
   } catch (const SystemError& error) {
     return error.number;
   }
+}
+
+/// Does `work` while this process may open only so many descriptors more.
+template <typename Work>
+void with_descriptors_left(size_t count, Work work) {
+  rlimit usual{};
+  check(::getrlimit(RLIMIT_NOFILE, &usual) == 0, "getrlimit", __LINE__);
+  rlimit tight = usual;
+  tight.rlim_cur = 64;
+  check(::setrlimit(RLIMIT_NOFILE, &tight) == 0, "setrlimit", __LINE__);
+  {
+    std::vector<Descriptor> others;
+    do {
+      others.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    } while (others.back());
+    others.resize(others.size() - 1 - count);  // the last is none
+    work();
+  }
+  check(::setrlimit(RLIMIT_NOFILE, &usual) == 0, "setrlimit", __LINE__);
 }
 
 }  // namespace tuntap::test

@@ -185,6 +185,24 @@ TEST(what_cannot_be_kept_is_refused_and_left_as_it_is) {
   CHECK_EQUAL(error_of([&] { start("multi", multi, "nowhere"); }), ENOENT);
 }
 
+TEST(what_was_done_is_told_also_where_descriptors_run_out) {
+  const int index = create("tap0");
+  using Kind = HoldOperation::Kind;
+  std::vector<HoldResult> results;
+  int error = 0;
+  // One for the namespace. The first operation needs none, the second a socket.
+  with_descriptors_left(1, [&] {
+    error = error_of([&] {
+      results = run_hold_operations(
+          std::nullopt, {{Kind::end, "no%name", 7, 0, {}}, {Kind::end, "tap0", index, 0, {}}}, {});
+    });
+  });
+  CHECK_EQUAL(error, 0);
+  CHECK_EQUAL(results[0].number, ENODEV);
+  CHECK_EQUAL(results[1].number, EMFILE);
+  CHECK_EQUAL(results[1].step, "socket");
+}
+
 TEST(a_helper_that_cannot_be_started_leaves_nothing) {
   const int index = create("tap0");
   const auto with = [&](const std::string& path) {

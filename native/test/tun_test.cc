@@ -122,6 +122,26 @@ TEST(many_more_than_may_be_open_at_once) {
   CHECK(most > 200 && most < 300);
 }
 
+TEST(what_was_made_is_told_also_where_descriptors_run_out) {
+  need_altnames();
+  // The first chunk opens two, the second one more than there are: a socket for its message is missing.
+  std::vector<TunOperation> operations(256, create("no%name"));
+  operations[0] = create("first");
+  operations.push_back(create("second"));
+  operations.back().message = add_altname(0, "lease");
+  std::vector<TunResult> results;
+  int error = 0;
+  with_descriptors_left(2, [&] { error = error_of([&] { results = run_tun_operations(operations); }); });
+  CHECK_EQUAL(error, 0);
+  CHECK_EQUAL(results[0].number, 0);
+  CHECK_EQUAL(results[0].ifindex, find_link("first").index);
+  CHECK_EQUAL(results[1].number, EINVAL);
+  CHECK_EQUAL(results[256].number, EMFILE);
+  CHECK_EQUAL(results[256].step, "socket");
+  CHECK_EQUAL(results[256].ifindex, 0);
+  CHECK_EQUAL(find_link("second").index, 0);
+}
+
 TEST(a_create_that_fails_leaves_no_link_and_harms_no_other) {
   need_altnames();
   TunOperation bad_message = create("bad-message");
