@@ -85,6 +85,7 @@ Napi::Value Calls::make_error(Napi::Env env, const SystemError& failure) const {
   facts["operation"] = failure.operation;
   if (!failure.path.empty()) facts["path"] = failure.path;
   if (!failure.extack.empty()) facts["extack"] = failure.extack;
+  if (failure.pid != 0) facts["pid"] = failure.pid;
   return error_factory_.Call({facts});
 }
 

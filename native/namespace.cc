@@ -4,14 +4,19 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 namespace tuntap {
@@ -46,14 +51,53 @@ bool is_mounted(const std::string& path) {
   return ::statfs(path.c_str(), &file_system) == 0 && file_system.f_type == NSFS_MAGIC;
 }
 
-/// The lock that `ip netns add` takes too; held until it is closed.
-Descriptor lock_directory() {
-  auto lock = descriptor_or_throw(::open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", directory);
-  while (::flock(lock.number(), LOCK_EX) < 0) {
-    if (errno != EINTR) throw SystemError{errno, "flock", directory, {}};
+/// The process that took the lock (flock) on an open file; 0 if it is not seen.
+pid_t find_locker(const Descriptor& file) {
+  struct stat wanted {};
+  if (::fstat(file.number(), &wanted) < 0) return 0;
+  const std::unique_ptr<FILE, int (*)(FILE*)> locks(std::fopen("/proc/locks", "re"), std::fclose);
+  char line[256];
+  while (locks && std::fgets(line, sizeof line, locks.get())) {
+    int pid = 0;
+    unsigned major = 0, minor = 0;
+    unsigned long inode = 0;
+    // proc(5); one that waits has an arrow before its kind.
+    if (std::sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major, &minor, &inode) == 4 &&
+        makedev(major, minor) == wanted.st_dev && inode == wanted.st_ino) {
+      return std::max(pid, 0);  // -1 where it has ended, and a child has the file still
+    }
   }
-  return lock;
+  return 0;
 }
+
+/// The lock that `ip netns add` takes too, and of this process a mutex, so that only others are waited for
+/// with a limit. Held as long as this lives.
+class DirectoryLock {
+ public:
+  explicit DirectoryLock(const NamespaceLimits& limits) : lock_(own()) {
+    directory_ =
+        descriptor_or_throw(::open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", directory);
+    for (int waited = 0; ::flock(directory_.number(), LOCK_EX | LOCK_NB) < 0; waited += pause_milliseconds) {
+      if (errno != EWOULDBLOCK && errno != EINTR) throw SystemError{errno, "flock", directory, {}};
+      if (waited >= limits.lock_milliseconds) {
+        throw SystemError{ETIMEDOUT, "flock", directory, {}, find_locker(directory_)};
+      }
+      ::poll(nullptr, 0, pause_milliseconds);
+    }
+  }
+
+ private:
+  static constexpr int pause_milliseconds = 10;
+
+  /// Never destroyed: a call may outlast the exit.
+  static std::mutex& own() {
+    static auto* const instance = new std::mutex;
+    return *instance;
+  }
+
+  std::unique_lock<std::mutex> lock_;
+  Descriptor directory_;
+};
 
 /// A shared mount of its own, so that names made here are seen, and can be removed, in other mount
 /// namespaces.
@@ -142,10 +186,11 @@ std::vector<NamespaceEntry> list_namespaces() {
   return entries;
 }
 
-void add_namespace(const std::string& name, const std::optional<Bytes>& message) {
+void add_namespace(const std::string& name, const std::optional<Bytes>& message,
+                   const NamespaceLimits& limits) {
   const std::string path = path_of(name);
   if (::mkdir(directory, 0755) < 0 && errno != EEXIST) throw SystemError{errno, "mkdir", directory, {}};
-  const Descriptor lock = lock_directory();
+  const DirectoryLock lock(limits);
   share_directory();
   const bool made = make_file(path);
   try {
@@ -162,9 +207,9 @@ void add_namespace(const std::string& name, const std::optional<Bytes>& message)
   }
 }
 
-void remove_namespace(const std::string& name) {
+void remove_namespace(const std::string& name, const NamespaceLimits& limits) {
   const std::string path = path_of(name);
-  const Descriptor lock = lock_directory();
+  const DirectoryLock lock(limits);
   // More than one where mounts are stacked; EINVAL says that none is left.
   while (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
   }

@@ -44,10 +44,17 @@ Descriptor open_namespace(const NamespaceName& name);
 
 std::vector<NamespaceEntry> list_namespaces();
 
-/// Makes one; `message`, with the index of `lo` filled in, is sent inside before the name leads there.
-void add_namespace(const std::string& name, const std::optional<Bytes>& message);
+struct NamespaceLimits {
+  /// For the lock on /run/netns, which anybody may take; after that ETIMEDOUT of flock, with the process that
+  /// has it.
+  int lock_milliseconds = 20'000;
+};
 
-void remove_namespace(const std::string& name);
+/// Makes one; `message`, with the index of `lo` filled in, is sent inside before the name leads there.
+void add_namespace(const std::string& name, const std::optional<Bytes>& message,
+                   const NamespaceLimits& limits = {});
+
+void remove_namespace(const std::string& name, const NamespaceLimits& limits = {});
 
 /// Sends RTM_NEWLINK messages inside `from`, each with the attribute that moves its link to `to`.
 std::vector<Reply> move_links(const NamespaceName& from, const NamespaceName& to,

@@ -19,6 +19,7 @@ struct SystemError {
   std::string operation;  ///< system call or ioctl
   std::string path;       ///< the file it was about, where there is one
   std::string extack;     ///< the kernel's own sentence, where it gave one
+  pid_t pid = 0;          ///< the process that is in the way, where there is one and it is known
 };
 
 class Descriptor {

@@ -88,6 +88,13 @@ export const errorTable = {
     meaning: "The network namespace holds links or processes that are not of this program.",
     remedy: "Remove or stop what the message names, or set `force: true`.",
   },
+  NAMESPACES_LOCKED: {
+    meaning:
+      "Another process holds the lock on /run/netns that is taken to make and to remove network namespaces, here and by `ip netns`, and has not let go of it for 20 s. Any user can take it. Nothing was changed.",
+    remedy:
+      "See what that process is (`ps -fp PID`; `sudo lslocks` shows who holds /run/netns), wait for its end or end it, and run again.",
+    retryable: true,
+  },
   SYSCTL_MISSING: {
     meaning: "There is no sysctl of that name, or not in that network namespace.",
     remedy:

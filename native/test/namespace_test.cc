@@ -1,11 +1,15 @@
 #include "namespace.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "check.h"
 #include "host.h"
@@ -87,6 +91,50 @@ TEST(missing_and_impossible_names_are_told_apart) {
     CHECK_EQUAL(error_of([&] { in_namespace(name, [] {}); }), EINVAL);
   }
   CHECK_EQUAL(error_of([] { add_namespace(std::string("a\0b", 3), std::nullopt); }), EINVAL);
+}
+
+TEST(a_lock_that_is_not_let_go_of_is_not_waited_for_without_end) {
+  add_namespace("blue", std::nullopt);
+  CHECK(::chmod("/run/netns", 0755) == 0);
+  int ready[2];
+  CHECK(::pipe(ready) == 0);
+  const pid_t locker = ::fork();
+  if (locker == 0) {
+    if (::setresuid(1234, 1234, 1234) < 0) ::_exit(1);  // anybody may
+    const int folder = ::open("/run/netns", O_RDONLY | O_DIRECTORY);
+    if (::flock(folder, LOCK_EX) < 0) ::_exit(1);
+    ::close(ready[1]);
+    for (;;) ::pause();
+  }
+  ::close(ready[1]);
+  char byte;
+  CHECK(::read(ready[0], &byte, 1) == 0);
+  ::close(ready[0]);
+  const NamespaceLimits limits{100};
+  const auto blocked = [&](const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const SystemError& error) {
+      CHECK_EQUAL(error.number, ETIMEDOUT);
+      CHECK_EQUAL(error.operation, "flock");
+      CHECK_EQUAL(error.path, "/run/netns");
+      CHECK_EQUAL(error.pid, locker);
+      return true;
+    }
+    return false;
+  };
+  CHECK(blocked([&] { add_namespace("red", std::nullopt, limits); }));
+  CHECK(blocked([&] { remove_namespace("blue", limits); }));
+  CHECK_EQUAL(list_namespaces().size(), 1u);
+  // What lets go in time is waited for.
+  std::thread ender([&] {
+    ::usleep(50'000);
+    ::kill(locker, SIGKILL);
+  });
+  add_namespace("red", std::nullopt);
+  ender.join();
+  CHECK(::waitpid(locker, nullptr, 0) == locker);
+  CHECK_EQUAL(list_namespaces().size(), 2u);
 }
 
 TEST(stacked_mounts_and_left_files_are_removed) {

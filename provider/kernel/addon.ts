@@ -8,7 +8,8 @@ interface Addon extends Kernel {
   initialize(makeError: (failure: SystemFailure) => Error, helper: string): void;
 }
 
-function makeError(failure: SystemFailure): TuntapError {
+/** What the addon's calls are rejected with. */
+export function makeError(failure: SystemFailure): TuntapError {
   const code = systemFailureCode(failure);
   return new TuntapError(code, {
     message: describe(code, failure),
@@ -18,8 +19,10 @@ function makeError(failure: SystemFailure): TuntapError {
   });
 }
 
-function describe(code: ErrorCode, { operation, path }: SystemFailure): string {
+function describe(code: ErrorCode, { operation, path, pid }: SystemFailure): string {
   if (code === "NAMESPACE_MISSING") return `There is no network namespace ${path}.`;
+  if (code === "NAMESPACES_LOCKED")
+    return `${pid === undefined ? "Another process" : `Process ${pid}`} holds the lock on ${path} and does not let go of it.`;
   if (code === "HELPER_MISSING") return `The program ${path} is not there or cannot be executed.`;
   if (code === "NFT_MISSING")
     return `The program nft, which sets up NAT, is in none of these places: ${path}.`;

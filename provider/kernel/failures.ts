@@ -15,6 +15,8 @@ export interface SystemFailure {
   path?: string;
   /** The kernel's own sentence. */
   extack?: string;
+  /** The process that is in the way, where one is known. */
+  pid?: number;
 }
 
 /**
@@ -29,6 +31,7 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
   if (path === namespaceFolder || path.startsWith(`${namespaceFolder}/`)) {
     if (number === errno.ENOENT) return "NAMESPACE_MISSING";
     // A file without a namespace behind it.
+    if (operation === "flock" && number === errno.ETIMEDOUT) return "NAMESPACES_LOCKED";
     if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
   }
   if (operation === "posix_spawn" || operation === "tuntap-helper") return "HELPER_MISSING";

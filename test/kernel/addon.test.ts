@@ -11,7 +11,7 @@ import { constants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { errorTable } from "../../provider/errors";
-import { loadAddon } from "../../provider/kernel/addon";
+import { loadAddon, makeError } from "../../provider/kernel/addon";
 import { systemFailureCode } from "../../provider/kernel/failures";
 import { openKernel } from "../../provider/kernel/open";
 import { attempt, until } from "../harness/shell";
@@ -242,6 +242,7 @@ test.each([
   [errno.ENODEV, "TUNSETIFF", undefined, "KERNEL_REFUSED"],
   [errno.ENOENT, "open", "/run/netns/blue", "NAMESPACE_MISSING"],
   [errno.EINVAL, "setns", "/run/netns/blue", "NAMESPACE_MISSING"],
+  [errno.ETIMEDOUT, "flock", "/run/netns", "NAMESPACES_LOCKED"],
   [errno.ENOENT, "open", "/proc/sys/net/x", "KERNEL_REFUSED"],
   [errno.EPERM, "setns", "/run/netns/blue", "PERMISSION_DENIED"],
   [errno.EINVAL, "namespace name", "../x", "INVALID_INPUT"],
@@ -261,6 +262,14 @@ test.each([
   [errno.EBUSY, "TUNSETIFF", undefined, "KERNEL_REFUSED"],
 ] as const)("errno %i of %s %s is %s", (number, operation, path, code) => {
   expect(systemFailureCode({ errno: number, operation, path })).toBe(code);
+});
+
+test("a lock on /run/netns that is not let go of is told with the process that has it", () => {
+  const failure = { errno: errno.ETIMEDOUT, operation: "flock", path: "/run/netns" };
+  expect(makeError({ ...failure, pid: 4711 }).message).toMatch(
+    /^Process 4711 holds the lock on \/run\/netns .* \[NAMESPACES_LOCKED, flock, ETIMEDOUT \(110\)\] See what/,
+  );
+  expect(makeError(failure).message).toMatch(/^Another process holds the lock on \/run\/netns /);
 });
 
 // Last, as the kernel takes its time to clean up after it, which delays whoever makes a namespace.
