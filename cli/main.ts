@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `tuntap`: a table of commands; each loads what it needs when it runs. */
 import { Command, CommanderError } from "commander";
+import { printable } from "../provider/printable";
 import { compileLate } from "../provider/tiering";
 import { cancel } from "./commands/cancel";
 import { down } from "./commands/down";
@@ -31,7 +32,7 @@ async function main(): Promise<number> {
     return Number(process.exitCode ?? exitCode.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
-    process.stderr.write(`error: ${messageOf(error)}\n`);
+    process.stderr.write(`error: ${printable(messageOf(error))}\n`);
     return error instanceof Failure ? error.code : exitCode.failed;
   }
 }

@@ -1,6 +1,10 @@
 /** Everything the command prints goes through here, so that one live line and plain lines do not collide. */
+import { printable, printableJson } from "../provider/printable";
+
 type Colour = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
 const codes: Record<Colour, number> = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 };
+/** What paint writes, apart from the text. */
+const paint = new RegExp(`(\u001b\\[(?:0|${Object.values(codes).join("|")})m)`);
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 export class Terminal {
@@ -29,6 +33,10 @@ export class Terminal {
 
   /** A line of the report. */
   say(text = ""): void {
+    this.#line(presentable(text));
+  }
+
+  #line(text: string): void {
     this.#erase();
     if (this.json) process.stderr.write(`${text}\n`);
     else this.#write(`${text}\n`);
@@ -38,14 +46,14 @@ export class Terminal {
   /** A line about the work itself: what is awaited, what went wrong. */
   note(text: string): void {
     this.#erase();
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${presentable(text)}\n`);
     this.#draw();
   }
 
   /** The one object of --json; resolves when it is written. */
   object(value: unknown): Promise<void> {
     return new Promise((done) => {
-      this.#write(`${JSON.stringify(value)}\n`, () => done());
+      this.#write(`${printableJson(value)}\n`, () => done());
     });
   }
 
@@ -70,7 +78,8 @@ export class Terminal {
     process.stdout.write = ((chunk: string | Uint8Array, ...others: unknown[]) => {
       const lines = (rest + Buffer.from(chunk as Uint8Array).toString("utf8")).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) this.say(line);
+      // Colours and all: it is the user's own.
+      for (const line of lines) this.#line(line);
       const done = others.find((other) => typeof other === "function") as (() => void) | undefined;
       done?.();
       return true;
@@ -89,9 +98,17 @@ export class Terminal {
   #draw(): void {
     if (!this.#status) return;
     const width = Math.max(20, (process.stdout.columns || 80) - 3);
-    this.#write(`${frames[this.#frame]} ${this.#status().slice(0, width)}`);
+    this.#write(`${frames[this.#frame]} ${presentable(this.#status()).slice(0, width)}`);
     this.#drawn = true;
   }
+}
+
+/** A text of which a terminal obeys the colours of ours alone. */
+export function presentable(text: string): string {
+  return text
+    .split(paint)
+    .map((part, position) => (position % 2 === 0 ? printable(part) : part))
+    .join("");
 }
 
 /** Seconds for people. */

@@ -16,6 +16,7 @@
 #include <mutex>
 
 #include "keeper.h"
+#include "printable.h"
 #include "tun.h"
 
 #ifndef TUNGETDEVNETNS
@@ -93,13 +94,8 @@ std::string command_of(const std::string& process) {
     while (!command.empty() && (command.back() & 0xC0) == 0x80) command.pop_back();
     if (!command.empty() && (command.back() & 0x80)) command.pop_back();
   }
-  for (char& c : command) {
-    if (c == '\0')
-      c = ' ';
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
-      c = '?';  // nothing for a terminal to obey
-  }
-  return command;
+  std::replace(command.begin(), command.end(), '\0', ' ');
+  return printable(command);
 }
 
 ProcessInfo describe(const Thread& thread) {

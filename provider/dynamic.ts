@@ -13,6 +13,7 @@ import { openKernel } from "./kernel/open";
 import { kinds } from "./kinds";
 import type { AnyKind, BusyMode } from "./kinds/kind";
 import { busyModes } from "./kinds/parts/busy";
+import { printable } from "./printable";
 import { InitialisationFailure, Reconciler } from "./reconcile";
 import { recordedOf, recordOf } from "./record";
 import type { Identity, Notice, Outputs, Wanted } from "./request";
@@ -76,7 +77,7 @@ export async function check(kindName: string, olds: Properties, news: Properties
         ...unknown,
         __tuntap: identityText(wanted.identity),
       },
-      failures: problems.map(({ property, message }) => ({ property, reason: message })),
+      failures: problems.map(({ property, message }) => ({ property, reason: printable(message) })),
     };
   });
 }
@@ -168,14 +169,14 @@ async function face<T>(kindName: string, work: (kind: AnyKind) => Promise<T>): P
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const shown: Error & { id?: string; properties?: Outputs; reasons?: string[] } = new Error(
-      error.message,
+      printable(error.message),
       { cause: error },
     );
     if (error instanceof TuntapError) shown.stack = "";
     if (error instanceof InitialisationFailure) {
       shown.id = error.id;
       shown.properties = recordOf(kindOf(kindName), error.outputs);
-      shown.reasons = [error.message];
+      shown.reasons = [shown.message];
     }
     shown.name = error.name;
     throw shown;

@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
+import { printable } from "./printable";
 import type { Notice } from "./request";
 
 /** How often the connection is looked at. */
@@ -30,7 +31,7 @@ export class Engine {
     const request = new LogRequest();
     request.setUrn(urn);
     request.setSeverity(severity === "warning" ? LogSeverity.WARNING : LogSeverity.INFO);
-    request.setMessage(message);
+    request.setMessage(printable(message));
     return new Promise((resolve) => {
       this.client.log(request, () => resolve());
     });

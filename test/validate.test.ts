@@ -253,6 +253,13 @@ describe("each bad input is refused with field, value, limit and what to do", ()
       /^alias "ä{128}" has 256 bytes; the kernel allows 255\. Shorten it$/,
     ],
     ["an alias of two lines", { alias: "a\nb" }, /^alias "a\\nb" contains a control character; take it out$/],
+    ["an alias with a C1 control", { alias: "a\u009b2J" }, /contains a control character; take it out$/],
+    [
+      "an alias that turns the direction",
+      { alias: "a\u202eb" },
+      /contains a control character; take it out$/,
+    ],
+    ["an alias with half a character", { alias: "a\udc9b" }, /contains a control character; take it out$/],
     ["promiscuous as text", { promiscuous: "on" }, /^promiscuous "on" is a string; give true or false$/],
     ["multiQueue as a number", { multiQueue: 2 }, /^multiQueue 2 is a number; give true or false$/],
     [
@@ -525,6 +532,7 @@ describe("good inputs pass", () => {
     ["a MAC in capitals", { macAddress: "52:54:00:AB:CD:EF" }],
     ["an alias of 255 bytes", { alias: "a".repeat(255) }],
     ["no alias", { alias: "" }],
+    ["an alias in other scripts", { alias: "der Webserver für שלום\u200f" }],
     ["no queue at all", { txQueueLength: 0 }],
     ["the longest queue", { txQueueLength: 524288 }],
     ["a peer instead of a netmask", { mode: "tun", address: "192.0.2.1", peerAddress: "198.51.100.1" }],

@@ -1,5 +1,6 @@
 /** What exists, as the kernel reports it: the outputs of our resources are the provider's own read-back. */
 import type { Properties } from "../plan";
+import { presentable } from "../terminal";
 import { nameOf, plain, typeOf } from "./value";
 
 export type Row = Record<string, string>;
@@ -42,7 +43,7 @@ export function renderTable(rows: readonly Row[]): string {
  */
 export function drawTable(columns: readonly string[], rows: readonly Row[], separated = false): string {
   const shown = columns.filter((column) => rows.some((row) => row[column] !== undefined));
-  const cells = rows.map((row) => shown.map((column) => row[column] ?? "-"));
+  const cells = rows.map((row) => shown.map((column) => presentable(row[column] ?? "-")));
   const colWidths = widthsOf([shown, ...cells]);
   const Table = require("cli-table3") as typeof import("cli-table3");
   const lines: string[] = [];

@@ -100,6 +100,15 @@ TEST(holders_are_told_by_namespace) {
   CHECK_EQUAL(blue[1].process.pid, astray.pid());
 }
 
+TEST(a_command_says_nothing_to_a_terminal) {
+  const Child child([] { attach("tap0", IFF_TAP | IFF_NO_PI); },
+                    [] {
+                      ::execl("/bin/sleep", "\u009b2J\u202ex\xff", "60", nullptr);
+                      ::_exit(1);
+                    });
+  CHECK(until([] { return find_holders(std::nullopt).at(0).process.command == "?2J?x? 60"; }));
+}
+
 TEST(each_queue_and_each_node_counts) {
   const Child child([] {
     attach("multi", IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import Table from "cli-table3";
 import { describe, expect, it } from "vitest";
 import { atLeast, findVersion } from "../../cli/engine/version";
@@ -10,7 +11,7 @@ import { nameOf, plain, show } from "../../cli/render/value";
 import { parseConfig } from "../../cli/settings";
 import { quote } from "../../cli/shell";
 import { fileUrl, folderOf } from "../../cli/state";
-import { Terminal } from "../../cli/terminal";
+import { presentable, Terminal } from "../../cli/terminal";
 
 const secret = {
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -197,9 +198,20 @@ describe("small parts", () => {
     expect(atLeast("1.25", "1.25.0")).toBe(true);
   });
 
+  it("a text brings its colours to a terminal, and nothing else", () => {
+    expect(presentable("\u001b[31merror:\u001b[0m a\u001b[8m\u009b2J\u202e\r\n\tb")).toBe(
+      "\u001b[31merror:\u001b[0m a\\u001b[8m\\u009b2J\\u202e\\u000d\n\tb",
+    );
+  });
+
   it("words are quoted for a shell, folders for a URL", () => {
     expect(quote("/a/b-c_d.e")).toBe("/a/b-c_d.e");
     expect(quote("it's $HOME")).toBe(`'it'\\''s $HOME'`);
+    // What would not print: the bytes as the shell takes them.
+    const odd = "it's\u001b[2J\u009b ü\n\udcff";
+    expect(quote(odd)).toMatch(/^[ -~]*$/);
+    const bytes = execFileSync("bash", ["-c", `printf %s ${quote(odd)}`]);
+    expect(bytes).toEqual(Buffer.concat([Buffer.from("it's\u001b[2J\u009b ü\n"), Buffer.of(0xff)]));
     for (const folder of ["/a b/ü", "/100%/x?y#z"]) expect(folderOf(fileUrl(folder), "/")).toBe(folder);
     expect(folderOf("s3://bucket", "/")).toBe(undefined);
     expect(folderOf("file://./state", "/root")).toBe("/root/state");

@@ -44,6 +44,27 @@ async function links(...args: string[]): Promise<Record<string, unknown>[]> {
   return JSON.parse(output).links;
 }
 
+test("names and aliases say nothing to a terminal, and stay what they are as JSON", async () => {
+  const name = "e\u001b[2J\u009bf";
+  const alias = "\u001b[31mred\u202e";
+  await lab.ip("tuntap", "add", "dev", name, "mode", "tap");
+  try {
+    await lab.ip("link", "set", name, "alias", alias);
+    const table = await show("--namespace", lab.name);
+    expect(table.output).toContain(" e\\u001b[2J\\u009bf ");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(table.output).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+    const widths = table.output.split("\n").filter((line) => /[│┌├└]/.test(line));
+    expect(new Set(widths.map((line) => line.length)).size).toBe(1);
+    const json = await show("--json", "--namespace", lab.name);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(json.output).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+    expect(JSON.parse(json.output).links).toContainEqual(expect.objectContaining({ name, alias }));
+  } finally {
+    await lab.ip("link", "del", name);
+  }
+});
+
 test("mode, accounts by name, addresses, mtu, state, carrier, queues, persistence and lease", async () => {
   const seen = await links("--namespace", lab.name);
   expect(seen.map(({ name }) => name)).toEqual(["plain0", "owned0", "many0"]);

@@ -41,7 +41,7 @@ const floors: readonly (readonly Room[])[] = [
   [folder("provider/host")],
   [folder("provider/netlink"), folder("provider/kernel")],
   [files("provider/errors"), files("provider/compact")],
-  [files("provider/remember"), files("provider/tiering")],
+  [files("provider/remember"), files("provider/tiering"), files("provider/printable")],
 ];
 
 const longestFile = 500;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { constants } from "node:os";
 import { type Link, setLink, setLinkFlag, setLinkUp } from "../../host/links";
 import { IFF, type LinkAttributes } from "../../netlink/link";
+import { unprintable } from "../../printable";
 import type { InputSchema, Inputs, Problem, Property } from "../kind";
 import type { ObservedLink } from "./link";
 import { live } from "./verdicts";
@@ -146,8 +147,7 @@ export function macProblem(text: string): string | undefined {
 export function aliasProblem(text: string): string | undefined {
   const bytes = Buffer.byteLength(text);
   if (bytes > aliasBytes) return `has ${bytes} bytes; the kernel allows ${aliasBytes}. Shorten it`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\x00-\x1f\x7f]/.test(text)) return "contains a control character; take it out";
+  if (unprintable.test(text)) return "contains a control character; take it out";
   return undefined;
 }
 
