@@ -1,10 +1,10 @@
 /** The DHCP server and resolver of a bridge: a dnsmasq, run through `@pulumi/command`. */
 
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { type DnsmasqHost, dnsmasqCommands, dnsmasqFiles } from "./dnsmasq";
+import { checkDnsmasq, type DnsmasqHost, dnsmasqCommands, dnsmasqFiles } from "./dnsmasq";
 
 /** Settings of the DHCP server and resolver of a `VmBridge`. */
 export interface DhcpArgs {
@@ -26,7 +26,7 @@ export interface DhcpArgs {
   /**
    * Folder of the configuration, the list of VMs, the leases, the log and the pid; absolute. It is made where it is
    * missing, and the user that dnsmasq runs as must be able to read it. Default: one in /run/tuntap that belongs to
-   * this component of this stack.
+   * this bridge. With another one the server is ended, and started anew.
    */
   stateDirectory?: string;
 }
@@ -34,6 +34,8 @@ export interface DhcpArgs {
 /** What it serves, and where. */
 export interface DhcpPlace {
   bridge: pulumi.Input<string>;
+  /** As the program calls it; known also while it is only planned. */
+  declaredBridge: pulumi.Input<string>;
   namespace: pulumi.Input<string> | undefined;
   address: string;
   network: string;
@@ -54,12 +56,13 @@ export function runDhcp(
   place: DhcpPlace,
   options: pulumi.CustomResourceOptions,
 ): local.Command {
-  const folder = settings.stateDirectory ?? defaultFolder(component);
-  const generation = generationOf(folder);
   const { address, network, netmask, hosts } = place;
+  const folder =
+    settings.stateDirectory ??
+    pulumi.all([place.declaredBridge, place.namespace] as const).apply((names) => defaultFolder(...names));
   const commands = pulumi
-    .all([place.bridge, place.namespace, place.mtu] as const)
-    .apply(([bridge, namespace, mtu]) =>
+    .all([folder, place.bridge, place.namespace, place.mtu] as const)
+    .apply(([folder, bridge, namespace, mtu]) =>
       dnsmasqCommands({
         folder,
         bridge,
@@ -69,7 +72,7 @@ export function runDhcp(
         netmask,
         mtu,
         hosts,
-        generation,
+        generation: generationOf(folder),
         domain: settings.domain ?? defaultDomain(component),
         leaseSeconds: settings.leaseSeconds ?? 43200,
         upstream: settings.upstream,
@@ -85,22 +88,36 @@ export function runDhcp(
       // Only so that the command runs when the bridge was made anew.
       environment: { TUNTAP_BRIDGE_IFINDEX: pulumi.output(place.ifindex).apply(String) },
       addPreviousOutputInEnv: false,
+      // A server is found by its folder: in another one a new server would meet the old, so that is ended first, by the
+      // recorded command, which an update does not run.
+      triggers: [folder],
     },
-    // One folder has one server: made before the old one is stopped, a new one would be that.
-    { ...options, deleteBeforeReplace: true },
+    // @pulumi/command names the elements only, and a state of before has none.
+    { ...options, deleteBeforeReplace: true, replaceOnChanges: ["triggers"] },
   );
 }
 
-/** `/run` is empty after the host restarts, as the bridge is gone then. */
-function defaultFolder(component: string): string {
-  const owner = [
-    new pulumi.Config("tuntap").get("instance") ?? process.env.TUNTAP_INSTANCE ?? "",
-    pulumi.getProject(),
-    pulumi.getStack(),
-    component,
-  ];
-  const digest = createHash("sha256").update(JSON.stringify(owner)).digest("hex").slice(0, 8);
-  return `/run/tuntap/${component.replace(/[^\w.-]+/g, "-").slice(0, 64)}-${digest}`;
+/**
+ * Before anything is registered: what is an output is looked at when it is known.
+ * Errors: a setting that dnsmasq cannot take.
+ */
+export function checkDhcp(settings: DhcpArgs, bridge: pulumi.Input<string>): void {
+  const { stateDirectory: folder, ...more } = settings;
+  checkDnsmasq({ ...more, folder, bridge: typeof bridge === "string" ? bridge : undefined });
+}
+
+/**
+ * Of the bridge alone, as a bridge has one server, whichever instance or stack declares it. `/run` is empty after the
+ * host restarts, as the bridge is gone then.
+ */
+function defaultFolder(bridge: string, namespace: string | undefined): string {
+  // Without a name it is the one that the program runs in.
+  const place = namespace ?? statSync("/proc/self/ns/net").ino;
+  const digest = createHash("sha256")
+    .update(JSON.stringify([place, bridge]))
+    .digest("hex")
+    .slice(0, 8);
+  return `/run/tuntap/${bridge.replace(/[^\w.-]+/g, "-").slice(0, 64)}-${digest}`;
 }
 
 function defaultDomain(component: string): string {

@@ -3,6 +3,8 @@
  * dnsmasq's files can hold, and quoted for the shell.
  */
 
+import { isIP } from "node:net";
+
 /** A machine that dnsmasq knows. */
 export interface DnsmasqHost {
   name: string;
@@ -52,7 +54,7 @@ const files = [
 
 /** Errors: a value that dnsmasq's files cannot hold. */
 export function dnsmasqCommands(settings: DnsmasqSettings): DnsmasqCommands {
-  checkSettings(settings);
+  checkDnsmasq(settings);
   const common = [
     "set -eu",
     "umask 022",
@@ -70,7 +72,7 @@ export function dnsmasqCommands(settings: DnsmasqSettings): DnsmasqCommands {
     `address=${quote(address)}`,
     `generation=${quote(settings.generation)}`,
     `in_place() { ${place} "$@"; }`,
-    `configuration() { printf '%s\\n' ${configuration(settings).map(quote).join(" ")}; }`,
+    `configuration() { printf '%s\\n' ${configuration(settings).map(quote).join(" ")}; ${ownAccount}; }`,
     ensure,
   ];
   const remove = [...common, `files=${quote(files.join(" "))}`, removal];
@@ -107,11 +109,20 @@ function configuration(settings: DnsmasqSettings): string[] {
   ];
 }
 
+/** Its own default may be nobody, and whatever else runs as nobody, a VM for one, could end it then. */
+const ownAccount = "if id -u dnsmasq >/dev/null 2>&1; then echo user=dnsmasq; fi";
+
 /**
  * A process is this folder's dnsmasq if that is its name and the folder's configuration one of its arguments: a pid
  * alone may be somebody else's by now. Where the file with the pid is lost, it is looked for.
  */
 const commonFunctions = `say() { printf '%s\\n' "$*" >&2; }
+need_root() {
+  if [ "$(id -u)" != 0 ]; then
+    say "$1 needs root; run it with sudo"
+    exit 1
+  fi
+}
 is_ours() {
   case $1 in '' | *[!0-9]*) return 1 ;; esac
   [ -r "/proc/$1/cmdline" ] || return 1
@@ -142,6 +153,10 @@ stop() {
     if [ "$tries" = 150 ]; then say "dnsmasq (pid $1) does not end"; exit 1; fi
     sleep 0.1
   done
+}
+# While it starts there are two: the one that was called, and the one that stays.
+stop_ours() {
+  while pid=$(ours); do stop "$pid"; done
 }`;
 
 /**
@@ -152,6 +167,7 @@ const ensure = `if ! command -v dnsmasq >/dev/null; then
   say "dnsmasq is not installed; \\\`dhcp\\\` needs it (on Debian-like hosts: apt-get install dnsmasq-base)"
   exit 1
 fi
+need_root "\\\`dhcp\\\` (dnsmasq on $where)"
 if ! index=$(in_place cat "/sys/class/net/$bridge/ifindex" 2>&1); then
   say "$where is not there: $index"
   exit 1
@@ -166,6 +182,12 @@ while [ "$each" != / ]; do
   fi
   each=$(dirname -- "$each")
 done
+configuration >"$folder/dnsmasq.conf.new"
+# Before the server that runs is touched.
+if ! refused=$(dnsmasq --test "--conf-file=$folder/dnsmasq.conf.new" 2>&1); then
+  say "dnsmasq does not take its configuration: $refused"
+  exit 1
+fi
 cat >"$folder/dhcp-hosts.new"
 while IFS=, read -r _ host name; do
   printf '%s %s\\n' "$host" "$name"
@@ -176,7 +198,6 @@ if [ -e "$folder/dhcp-hosts" ] && grep -qFvx -f "$folder/dhcp-hosts.new" "$folde
 fi
 mv -f -- "$folder/dhcp-hosts.new" "$folder/dhcp-hosts"
 mv -f -- "$folder/hosts.new" "$folder/hosts"
-configuration >"$folder/dnsmasq.conf.new"
 {
   cat -- "$folder/dnsmasq.conf.new"
   printf '# on %s, ifindex %s, namespace %s\\n' "$where" "$index" "$(in_place stat -Lc %i /proc/self/ns/net)"
@@ -190,8 +211,8 @@ if pid=$(ours); then
     echo "dnsmasq (pid $pid) was told to read its machines again"
     exit
   fi
-  stop "$pid"
 fi
+stop_ours
 rm -f -- "$folder/running" "$folder/pid"
 mv -f -- "$folder/dnsmasq.conf.new" "$folder/dnsmasq.conf"
 if [ -e "$folder/leases" ]; then
@@ -217,7 +238,8 @@ printf '%s\\n' "$generation" >"$folder/generation"
 read -r pid <"$folder/pid"
 echo "dnsmasq (pid $pid) serves $where"`;
 
-const removal = `if pid=$(ours); then stop "$pid"; fi
+const removal = `if [ -e "$folder" ] || ours >/dev/null; then need_root "ending the dnsmasq of $folder"; fi
+stop_ours
 for file in $files; do rm -f -- "$folder/$file" "$folder/$file.new"; done
 # Others' files stay, and with them the folder.
 rmdir -- "$folder" 2>/dev/null || :
@@ -232,30 +254,45 @@ const safe = {
   folder: /^\/[\w.+@/-]+$/,
   bridge: /^[\w.-]+$/,
   domain: /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
-  upstream: /^[0-9a-fA-F.:]+(#\d{1,5})?$/,
   host: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
 };
 
-function checkSettings({ folder, bridge, domain, leaseSeconds, upstream, hosts }: DnsmasqSettings): void {
+/** Errors: one of the given settings does not suit dnsmasq; what is undefined is not looked at. */
+export function checkDnsmasq(given: Partial<DnsmasqSettings>): void {
   const refuse = (what: string, value: unknown, need: string): never => {
     throw new Error(`${what} ${JSON.stringify(value)} does not suit dnsmasq; ${need}.`);
   };
-  if (!safe.folder.test(folder)) {
-    refuse("dhcp.stateDirectory", folder, "give an absolute path of letters, digits and ._+@/-");
-  }
-  if (!safe.bridge.test(bridge)) {
+  const { folder, bridge, domain, leaseSeconds, upstream = [], hosts = [] } = given;
+  if (bridge !== undefined && !safe.bridge.test(bridge)) {
     refuse("the bridge's name", bridge, "with `dhcp` it may hold letters, digits and ._- only");
   }
-  if (!safe.domain.test(domain)) refuse("dhcp.domain", domain, 'give one as "lab.internal", in lower case');
-  if (!Number.isInteger(leaseSeconds) || leaseSeconds < 120 || leaseSeconds > 0xfffffffe) {
+  if (folder !== undefined && !safe.folder.test(folder)) {
+    refuse("dhcp.stateDirectory", folder, "give an absolute path of letters, digits and ._+@/-");
+  }
+  if (domain !== undefined && !safe.domain.test(domain)) {
+    refuse("dhcp.domain", domain, 'give one as "lab.internal", in lower case');
+  }
+  if (leaseSeconds !== undefined && !isWholeNumber(leaseSeconds, 120, 0xfffffffe)) {
     refuse("dhcp.leaseSeconds", leaseSeconds, "give a whole number from 120 (two minutes) to 4294967294");
   }
-  for (const server of upstream ?? []) {
-    if (!safe.upstream.test(server)) {
-      refuse("dhcp.upstream", server, "give addresses, with `#PORT` where it is not 53");
+  for (const server of upstream) {
+    if (!isResolver(server)) {
+      refuse("dhcp.upstream", server, "give addresses, with `#PORT` (1 to 65535) where it is not 53");
     }
   }
   for (const { name } of hosts) {
     if (!safe.host.test(name)) refuse("the VM name", name, "give a host name in lower case");
   }
+}
+
+/** `9.9.9.9`, `2620:fe::fe#53`, `fe80::1%eth0`. */
+function isResolver(text: string): boolean {
+  const [address = "", port = "53", ...more] = text.split("#");
+  return (
+    isIP(address) !== 0 && /^\d+$/.test(port) && isWholeNumber(Number(port), 1, 65535) && more.length === 0
+  );
+}
+
+function isWholeNumber(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
 }

@@ -1,11 +1,12 @@
 /** What a VmBridge is made of, and what follows from it before anything is registered. */
 
 import * as pulumi from "@pulumi/pulumi";
+import { automaticName, linkNameBytes, linkNameProblem } from "../../provider/kinds/parts/names";
 import type { BridgeArgs } from "../resources/bridge";
 import type { NatForwardArgs } from "../resources/nat";
 import type { TunInterfaceArgs } from "../resources/tun-interface";
 import { gatewayOf, macFor, parseSubnet, planAddresses } from "./address-plan";
-import type { DhcpArgs } from "./dhcp";
+import { checkDhcp, type DhcpArgs } from "./dhcp";
 
 /** A VM of a `VmBridge`. */
 export interface VmArgs {
@@ -60,7 +61,10 @@ export interface VmBridgeArgs<Name extends string = string> {
   /** Group that may attach to the taps, by name or gid. Default: none. */
   group?: pulumi.Input<string | number>;
 
-  /** Largest packet of bridge and taps, in bytes; with `dhcp` the VMs are told. Default: not managed. */
+  /**
+   * Largest packet of bridge and taps, in bytes; with `dhcp` the VMs are told. `mtu` of `bridge` is the same setting.
+   * Default: not managed.
+   */
   mtu?: pulumi.Input<number>;
 
   /**
@@ -105,7 +109,10 @@ export interface VmBridgeArgs<Name extends string = string> {
    */
   onBusy?: pulumi.Input<"fail" | "wait" | "force">;
 
-  /** More inputs of the bridge, such as `name`, `stp` or `multicastSnooping`; they win over the component's. */
+  /**
+   * More inputs of the bridge, such as `name`, `stp` or `multicastSnooping`; they win over the component's. An `mtu` here
+   * is that of the taps and VMs too, as what is on one bridge must agree on it.
+   */
   bridge?: Omit<BridgeArgs, "address" | "netmask" | "namespace">;
 }
 
@@ -118,11 +125,20 @@ export function planOf<Name extends string>(component: string, args: VmBridgeArg
       throw new Error(`vms.${each}.forwards need an outInterface: what comes in by it is forwarded.`);
     }
   }
+  if (args.dhcp) checkDhcp(args.dhcp === true ? {} : args.dhcp, bridgeName(component, args));
   const subnet = parseSubnet(args.subnet, "subnet");
   const gateway = gatewayOf(subnet, args.address);
   const given = Object.fromEntries(names.map((each) => [each, args.vms[each].address]));
   const addresses = planAddresses(subnet, gateway, given) as Record<Name, string>;
   return { names, subnet, gateway, addresses, macs: macAddresses(component, args.vms) };
+}
+
+/** What the bridge is called, known also while it is only planned. */
+export function bridgeName(
+  component: string,
+  { bridge }: Pick<VmBridgeArgs, "bridge">,
+): pulumi.Input<string> {
+  return bridge?.name ?? automaticName(component, linkNameBytes, linkNameProblem);
 }
 
 /** The names of hosts, as DHCP and resolvers take them (RFC 1123). */

@@ -6,7 +6,7 @@ import { Sysctl } from "../resources/sysctl";
 import { TunInterface } from "../resources/tun-interface";
 import { networkOf } from "./address-plan";
 import { runDhcp } from "./dhcp";
-import { planOf, type VmBridgeArgs } from "./vm-bridge-args";
+import { bridgeName, planOf, type VmBridgeArgs } from "./vm-bridge-args";
 
 /** What a VM of a `VmBridge` is to be started with. */
 export interface Vm {
@@ -67,11 +67,12 @@ export class VmBridge<Name extends string = string> extends pulumi.ComponentReso
     // Before anything is registered.
     const { names, subnet, gateway, addresses, macs } = planOf(name, args);
     super("tuntap:components:VmBridge", name, {}, options);
-    const { namespace, mtu, onBusy } = args;
+    const { namespace, onBusy } = args;
+    const mtu = args.bridge?.mtu ?? args.mtu;
 
     this.bridge = new Bridge(
       name,
-      { address: gateway, netmask: subnet.netmask, namespace, mtu, onBusy, ...args.bridge },
+      { address: gateway, netmask: subnet.netmask, namespace, onBusy, ...args.bridge, mtu },
       { parent: this },
     );
     const { outInterface, forwarding = outInterface !== undefined } = args;
@@ -105,6 +106,7 @@ export class VmBridge<Name extends string = string> extends pulumi.ComponentReso
           args.dhcp === true ? {} : args.dhcp,
           {
             bridge: this.bridge.name,
+            declaredBridge: bridgeName(name, args),
             ifindex: this.bridge.ifindex,
             namespace,
             mtu,

@@ -15,6 +15,7 @@ interface Registered {
   parent: string;
   dependencies: string[];
   deleteBeforeReplace: boolean;
+  replaceOnChanges: string[];
 }
 
 let folder: string;
@@ -23,9 +24,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** What the program registers, and whether it loaded `@pulumi/command`. */
-async function register(args: string): Promise<{ resources: Registered[]; loaded: boolean; error?: string }> {
+/**
+ * What the program registers, whether it loaded `@pulumi/command`, and what its declaration throws.
+ * @param instance by the way it is given.
+ */
+async function register(
+  args: string,
+  instance: { configured?: string; environment?: string } = {},
+): Promise<{ resources: Registered[]; loaded: boolean; error?: string }> {
   const output = await run(
+    "env",
+    `TUNTAP_INSTANCE=${instance.environment ?? ""}`,
     "node",
     "--import",
     "tsx",
@@ -42,6 +51,7 @@ async function register(args: string): Promise<{ resources: Registered[]; loaded
       },
       call: () => ({}),
     }, "project", "stack", false);
+    pulumi.runtime.setAllConfig(${JSON.stringify({ "tuntap:instance": instance.configured })});
     // What mocks are not told of.
     const { registerResource } = MockMonitor.prototype;
     MockMonitor.prototype.registerResource = function (request, callback) {
@@ -52,15 +62,22 @@ async function register(args: string): Promise<{ resources: Registered[]; loaded
           parent: request.getParent(),
           dependencies: request.getDependenciesList(),
           deleteBeforeReplace: request.getDeletebeforereplace(),
+          replaceOnChanges: request.getReplaceonchangesList(),
         });
       }
       return registerResource.call(this, request, callback);
     };
     const { VmBridge } = require("./sdk");
-    const lab = new VmBridge("lab", ${args});
-    const parts = [lab.bridge.urn, lab.dhcp?.urn, ...Object.values(lab.taps).map((tap) => tap.urn)];
-    const loaded = Object.keys(require.cache).some((file) => file.includes("@pulumi/command"));
-    pulumi.all(parts).apply(() => console.log(JSON.stringify({ resources, loaded })));
+    const say = (more) => console.log(JSON.stringify({ resources, ...more }));
+    try {
+      const lab = new VmBridge("lab", ${args});
+      const parts = [lab.bridge.urn, lab.dhcp?.urn, ...Object.values(lab.taps).map((tap) => tap.urn)];
+      const loaded = Object.keys(require.cache).some((file) => file.includes("@pulumi/command"));
+      pulumi.all(parts).apply(() => say({ loaded }));
+    } catch ({ message }) {
+      // What is registered is registered a little later.
+      setTimeout(() => say({ error: message }), 100);
+    }
   `,
   );
   return JSON.parse(output);
@@ -108,8 +125,11 @@ test("with dhcp the very commands of the builder are handed over, before the tap
       ...expected,
       environment: { TUNTAP_BRIDGE_IFINDEX: "7" },
       addPreviousOutputInEnv: false,
+      triggers: [folder],
     },
     deleteBeforeReplace: true,
+    // Also where the recorded ones have no triggers at all.
+    replaceOnChanges: expect.arrayContaining(["triggers"]),
   });
   // Without an update of its own, create runs for updates too.
   expect(command.inputs).not.toHaveProperty("update");
@@ -118,11 +138,58 @@ test("with dhcp the very commands of the builder are handed over, before the tap
   expect(tap?.dependencies).toContainEqual(expect.stringMatching(/command:local:Command::lab-dhcp$/));
 });
 
-test("true takes the defaults: a folder in /run of this component's own, and its name as the domain", async () => {
+test("true takes the defaults: a folder in /run of this bridge's own, and the component's name as the domain", async () => {
   const { resources } = await register(`{ ${common}, dhcp: true }`);
   const { create, delete: remove } = commandOf(resources).inputs;
   for (const text of [create, remove]) expect(text).toMatch(/^folder='\/run\/tuntap\/lab-[0-9a-f]{8}'$/m);
   expect(create).toMatch(/'domain=lab\.internal'/);
+});
+
+test("the default folder is the bridge's, wherever the name of the instance comes from", async () => {
+  const of = async (args: string, instance = {}) => {
+    const { inputs } = commandOf((await register(`{ ${common}, dhcp: true, ${args} }`, instance)).resources);
+    return (inputs.triggers as unknown as string[])[0];
+  };
+  const folder = await of("");
+  expect(folder).toMatch(/^\/run\/tuntap\/lab-[0-9a-f]{8}$/);
+  expect(await of("", { environment: "mine" })).toBe(folder);
+  expect(await of("", { configured: "mine" })).toBe(folder);
+  expect(await of(`bridge: { name: "br7" }`)).toMatch(/^\/run\/tuntap\/br7-[0-9a-f]{8}$/);
+  const others = [await of(`namespace: "red"`), await of("namespace: undefined")];
+  expect(new Set([folder, ...others]).size).toBe(3);
+});
+
+test.each<[string, string, RegExp]>([
+  ["leaseSeconds", "leaseSeconds: 5", /^dhcp\.leaseSeconds 5 does not suit dnsmasq; give a whole number/],
+  ["domain", `domain: "Lab"`, /^dhcp\.domain "Lab" does not suit dnsmasq/],
+  ["upstream", `upstream: ["dns.example"]`, /^dhcp\.upstream "dns\.example" does not suit dnsmasq/],
+  ["stateDirectory", `stateDirectory: "state"`, /^dhcp\.stateDirectory "state" does not suit dnsmasq/],
+])("a wrong dhcp.%s is thrown by the declaration, and nothing is registered", async (_, setting, message) => {
+  const { resources, error } = await register(`{ ${common}, dhcp: { ${setting} } }`);
+  expect(error).toMatch(message);
+  expect(resources).toEqual([]);
+});
+
+test("so is a bridge's name that dnsmasq cannot take; without dhcp it is a name like others", async () => {
+  const named = `${common}, bridge: { name: "br0,lo" }`;
+  expect(await register(`{ ${named}, dhcp: true }`)).toMatchObject({
+    error: expect.stringMatching(/^the bridge's name "br0,lo" does not suit dnsmasq/),
+    resources: [],
+  });
+  expect((await register(`{ ${named} }`)).error).toBeUndefined();
+});
+
+test("bridge, taps and machines agree on the mtu, whichever input gives it", async () => {
+  for (const [args, mtu] of [
+    ["bridge: { mtu: 1300 }, mtu: undefined", 1300],
+    ["bridge: { mtu: 1300 }", 1300],
+    ["bridge: { stp: true }", 1400],
+  ] as const) {
+    const { resources } = await register(`{ ${common}, dhcp: true, ${args} }`);
+    const parts = resources.filter(({ type }) => /:(Bridge|TunInterface)$/.test(type));
+    expect(parts.map(({ inputs }) => inputs.mtu)).toEqual([mtu, mtu]);
+    expect(commandOf(resources).inputs.create).toContain(`'dhcp-option=option:mtu,${mtu}'`);
+  }
 });
 
 test("while the server runs nothing differs from run to run; when it died, the command is another", async () => {

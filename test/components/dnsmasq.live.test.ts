@@ -1,95 +1,42 @@
 /** The commands that run dnsmasq for a bridge, run by a shell as `command.local.Command` does, with a real DHCP client. */
 
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type DnsmasqHost, type DnsmasqSettings, dnsmasqCommands } from "../../sdk/components/dnsmasq";
+import type { DnsmasqHost } from "../../sdk/components/dnsmasq";
+import {
+  commands,
+  db,
+  folder,
+  isAlive,
+  lab,
+  lookup,
+  makeBridge,
+  serve,
+  sh,
+  useBridge,
+  web,
+} from "../harness/dnsmasq";
 import { Lab } from "../harness/lab";
 import { attempt, run, until } from "../harness/shell";
 
-const web = { name: "web", address: "10.20.0.7", macAddress: "52:54:00:00:00:07" };
-const db = { name: "db", address: "10.20.0.8", macAddress: "52:54:00:00:00:08" };
-
-let lab: Lab;
+useBridge();
 let client: Lab;
-let folder: string;
 
 beforeAll(async () => {
-  lab = await Lab.open();
   client = await Lab.open();
 });
 
 beforeEach(async () => {
-  await attempt("ip", "-n", lab.name, "link", "del", "br0");
   await attempt("ip", "-n", client.name, "link", "del", "eth0");
-  await lab.ip("link", "add", "br0", "type", "bridge");
-  await lab.ip("addr", "add", "10.20.0.1/24", "dev", "br0");
-  await lab.ip("link", "set", "br0", "up");
   await lab.ip("link", "add", "port0", "type", "veth", "peer", "name", "eth0", "netns", client.name);
   await lab.ip("link", "set", "port0", "master", "br0", "up");
-  const own = mkdtempSync(join(tmpdir(), "tt-dnsmasq-"));
-  // dnsmasq is not root when it reads its files again.
-  chmodSync(own, 0o755);
-  folder = join(own, "state");
-  return async () => {
-    await sh(commands().delete);
-    rmSync(own, { recursive: true });
-  };
 });
 
 afterAll(async () => {
   await client.close();
-  await lab.close();
 });
-
-function commands(more: Partial<DnsmasqSettings> = {}) {
-  return dnsmasqCommands({
-    folder,
-    bridge: "br0",
-    namespace: lab.name,
-    address: "10.20.0.1",
-    network: "10.20.0.0",
-    netmask: "255.255.255.0",
-    domain: "lab.internal",
-    leaseSeconds: 3600,
-    mtu: undefined,
-    upstream: [],
-    hosts: [web],
-    generation: "first",
-    ...more,
-  });
-}
-
-/** As the plugin runs a command: by a shell, with the text as one argument. */
-async function sh(
-  command: string,
-  stdin = "",
-  before = "",
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn("sh", ["-c", ...(before ? [`${before} exec sh -c "$1"`, "sh"] : []), command], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (data) => {
-      output += data;
-    });
-  }
-  child.stdin.end(stdin);
-  // Only when nobody holds the pipes any more: a server that kept them open would never let a command end.
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, output })));
-}
-
-/** Brings about what the settings say, and gives the pid of the server. */
-async function serve(more: Partial<DnsmasqSettings> = {}): Promise<number> {
-  const { create, stdin } = commands(more);
-  const { code, output } = await sh(create, stdin);
-  expect(output).toMatch(/^dnsmasq \(pid \d+\) /);
-  expect(code).toBe(0);
-  return Number(readFileSync(join(folder, "pid"), "utf8"));
-}
 
 /** What a real DHCP client is given, as the environment of its script. */
 async function lease(host: DnsmasqHost): Promise<Record<string, string>> {
@@ -116,19 +63,7 @@ async function ask(
   return { given, output };
 }
 
-/** What the server answers for a name, as a real resolver shows it. */
-async function lookup(name: string): Promise<string[]> {
-  const { output } = await attempt(
-    ...(["ip", "netns", "exec", lab.name, "busybox", "nslookup", "-type=a", name, "10.20.0.1"] as const),
-  );
-  return [...output.matchAll(/^Address(?: \d+)?: (\d[\d.]+)$/gm)].map((match) => match[1] as string);
-}
-
 const knows = (name: string) => until(`${name} is known`, async () => (await lookup(name)).length > 0);
-
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
-}
 
 test("VMs get their own address, gateway, resolver and mtu; others get none; names are answered", async () => {
   await serve({ mtu: 1400 });
@@ -203,9 +138,7 @@ test("other settings, or a bridge that was made anew, take another process; and 
   expect(isAlive(first)).toBe(false);
   expect(await lease(web)).toMatchObject({ lease: "7200" });
   await lab.ip("link", "del", "br0");
-  await lab.ip("link", "add", "br0", "type", "bridge");
-  await lab.ip("addr", "add", "10.20.0.1/24", "dev", "br0");
-  await lab.ip("link", "set", "br0", "up");
+  await makeBridge();
   await lab.ip("link", "set", "port0", "master", "br0");
   expect(await serve({ leaseSeconds: 7200 })).not.toBe(second);
   expect(isAlive(second)).toBe(false);
@@ -254,7 +187,7 @@ test("delete ends it and takes its files away, whatever is there already; files 
   expect((await sh(commands().delete)).code).toBe(0);
 });
 
-test("without dnsmasq, without the bridge, and with the port taken it is refused, and says why", async () => {
+test("without dnsmasq, and without the bridge, it is refused, and says why", async () => {
   const { create, stdin } = commands();
   const hidden = 'unshare --mount sh -c \'mount -t tmpfs none /usr/sbin; exec sh -c "$1"\' sh "$1"; exit;';
   const without = await sh(create, stdin, hidden);
@@ -267,19 +200,119 @@ test("without dnsmasq, without the bridge, and with the port taken it is refused
   const nowhere = await sh(absent.create, absent.stdin);
   expect(nowhere.code).toBe(1);
   expect(nowhere.output).toMatch(/^bridge br9 in namespace tt-\w+ is not there: .*No such file/m);
+});
 
-  const socat = ["socat", "UDP4-RECVFROM:53,bind=10.20.0.1", "OPEN:/dev/null"];
+test.each<[string, string, string]>([
+  ["UDP port 53", "UDP4-RECVFROM:53,bind=10.20.0.1", "10.20.0.1:53"],
+  ["TCP port 53", "TCP4-LISTEN:53,bind=10.20.0.1", "10.20.0.1:53"],
+  ["UDP port 67", "UDP4-RECVFROM:67", "0.0.0.0:67"],
+])("with %s taken it is refused, and says by whom; once it is free it serves", async (_, address, shown) => {
+  const socat = ["socat", address, "OPEN:/dev/null"];
   const taker = spawn("ip", ["netns", "exec", lab.name, ...socat], { stdio: "ignore", detached: true });
   lab.keep(taker);
-  await until("socat listens", async () => (await lab.exec("ss", "-Hlnu")).includes("10.20.0.1:53"));
+  await until("socat listens", async () => (await lab.exec("ss", "-Hlntu")).includes(shown));
+  const { create, stdin } = commands();
   const taken = await sh(create, stdin);
   expect(taken.code).toBe(1);
   expect(taken.output).toMatch(
     /dnsmasq does not start on bridge br0 in namespace tt-\w+: .*Address already in use/s,
   );
-  expect(taken.output).toMatch(/it needs port 53 .* of 10\.20\.0\.1.*\n.*10\.20\.0\.1:53.*socat/s);
+  expect(taken.output).toMatch(
+    new RegExp(`it needs port 53 .* of 10\\.20\\.0\\.1, and UDP port 67,.*\n.*${shown}.*socat`, "s"),
+  );
   await lab.release(taker);
   await serve();
+});
+
+test("in another folder it meets its predecessor, unless the predecessor's own delete came first", async () => {
+  const first = await serve();
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+  const before = commands();
+  const other = join(folder, "..", "other");
+  const after = commands({ folder: other, generation: "second" });
+  const met = await sh(after.create, after.stdin);
+  expect(met.code).toBe(1);
+  expect(met.output).toMatch(/Address already in use.*dnsmasq/s);
+  expect(isAlive(first)).toBe(true);
+
+  // As a replacement does, also after that failure.
+  expect((await sh(before.delete)).code).toBe(0);
+  expect(isAlive(first)).toBe(false);
+  expect(existsSync(folder)).toBe(false);
+  const second = await serve({ folder: other, generation: "second" });
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+  expect((await sh(after.delete)).code).toBe(0);
+  expect(isAlive(second)).toBe(false);
+  expect(existsSync(other)).toBe(false);
+});
+
+test("a running server survives a configuration that dnsmasq refuses, and the one after it is taken", async () => {
+  const pid = await serve();
+  const files = () =>
+    ["dnsmasq.conf", "dhcp-hosts", "hosts", "running", "generation", "pid"].map((name) =>
+      readFileSync(join(folder, name), "utf8"),
+    );
+  const before = files();
+  const { create, stdin } = commands({ network: "10.20.0.0.0", hosts: [db], generation: "second" });
+  const { code, output } = await sh(create, stdin);
+  expect(code).toBe(1);
+  expect(output).toMatch(
+    /^dnsmasq does not take its configuration: .*bad dhcp-range at line \d+ of .*\.new/s,
+  );
+  expect(isAlive(pid)).toBe(true);
+  expect(files()).toEqual(before);
+  expect(await lookup("web")).toEqual(["10.20.0.7"]);
+  await serve({ hosts: [db], generation: "third" });
+  expect(isAlive(pid)).toBe(false);
+  expect(await lookup("db")).toEqual(["10.20.0.8"]);
+});
+
+test("a user who is not root is told that it needs root, and nothing is touched", async () => {
+  const asNobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups sh -c "$1"; exit;';
+  for (const namespace of [lab.name, undefined]) {
+    const { create, stdin } = commands({ namespace });
+    const { code, output } = await sh(create, stdin, asNobody);
+    expect(code).toBe(1);
+    expect(output).toMatch(/^`dhcp` \(dnsmasq on bridge br0.*\) needs root; run it with sudo\n$/);
+  }
+  // There is nothing to take away.
+  expect(await sh(commands().delete, "", asNobody)).toEqual({ code: 0, output: "" });
+  const pid = await serve();
+  const { code, output } = await sh(commands().delete, "", asNobody);
+  expect(code).toBe(1);
+  expect(output).toBe(`ending the dnsmasq of ${folder} needs root; run it with sudo\n`);
+  expect(isAlive(pid)).toBe(true);
+});
+
+const uidOf = (pid: number) =>
+  Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+
+test("it runs as the account dnsmasq, so that a VM that runs as nobody cannot end it", async () => {
+  const account = Number((await run("id", "-u", "dnsmasq")).trim());
+  const pid = await serve();
+  expect(uidOf(pid)).toBe(account);
+  const kill = `setpriv --reuid=65534 --regid=65534 --clear-groups kill ${pid}`;
+  expect((await attempt("sh", "-c", kill)).output).toMatch(/not permitted/i);
+  // The files are its own also where an older server wrote them as nobody.
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+  await until("the lease is written", () =>
+    readFileSync(join(folder, "leases"), "utf8").includes("10.20.0.7"),
+  );
+});
+
+test("where there is no such account it runs as dnsmasq's own default", async () => {
+  const accounts = join(folder, "..", "passwd");
+  const others = readFileSync("/etc/passwd", "utf8").replace(/^dnsmasq:.*\n/m, "");
+  writeFileSync(accounts, others, { mode: 0o644 });
+  const hidden = `unshare --mount sh -c 'mount --bind ${accounts} /etc/passwd; exec sh -c "$1"' sh "$1"; exit;`;
+  const { create, stdin } = commands();
+  const { code, output } = await sh(create, stdin, hidden);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(uidOf(Number(readFileSync(join(folder, "pid"), "utf8")))).toBe(65534);
+  // With the account there it is another configuration, and what nobody wrote is taken over.
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
+  await serve();
+  expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
 });
 
 test("a folder that dnsmasq could not read later is refused", async () => {

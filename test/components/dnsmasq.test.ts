@@ -14,7 +14,7 @@ const settings: DnsmasqSettings = {
   domain: "lab.internal",
   leaseSeconds: 3600,
   mtu: undefined,
-  upstream: ["9.9.9.9", "2620:fe::fe#53"],
+  upstream: ["9.9.9.9", "2620:fe::fe#53", "192.0.2.1#65535", "fe80::1%eth0"],
   hosts: [web],
   generation: "first",
 };
@@ -40,6 +40,15 @@ test.each<[string, Partial<DnsmasqSettings>, RegExp]>([
   ],
   ["a lease too long", { leaseSeconds: 4294967295 }, /^dhcp\.leaseSeconds 4294967295/],
   ["a lease with a fraction", { leaseSeconds: 300.5 }, /^dhcp\.leaseSeconds 300\.5/],
+  ...["999.1.1.1", "abc", "1.1.1", "1.1.1.1#99999", "1.1.1.1#0", "1.1.1.1#", "1.1.1.1#53#53", "1.1.1.1 "].map(
+    (server): [string, Partial<DnsmasqSettings>, RegExp] => [
+      `the resolver ${JSON.stringify(server)}`,
+      { upstream: ["9.9.9.9", server] },
+      new RegExp(
+        `^dhcp\\.upstream "${server}" does not suit .* give addresses, with \`#PORT\` \\(1 to 65535\\)`,
+      ),
+    ],
+  ),
   ["a resolver by name", { upstream: ["dns.example"] }, /^dhcp\.upstream "dns\.example" .* give addresses/],
   ["a VM's name", { hosts: [{ ...web, name: "a,b" }] }, /^the VM name "a,b"/],
 ])("%s is refused", (_, more, message) => {
