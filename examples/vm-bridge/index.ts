@@ -12,7 +12,7 @@ const lab = new tuntap.VmBridge("lab", {
   namespace: place,
   // The user that may attach: qemu needs no other privilege for it.
   owner: config.get("user") ?? "nobody",
-  // Without an uplink they reach one another and the bridge.
+  // Without an uplink, which a namespace that was just made does not have, they reach one another and the bridge.
   outInterface: config.get("uplink"),
   consumer: "qemu",
   dhcp: config.getBoolean("dhcp"),

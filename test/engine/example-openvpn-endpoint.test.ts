@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client, clientOwner } from "../harness/client";
 import { Example } from "../harness/example";
@@ -78,12 +77,11 @@ test("the README's openvpn, as the owner at both ends: a ping gets through, and 
     await lab.ip("addr", "add", `${ends[index]?.wire}/24`, "dev", "wire0");
     await lab.ip("link", "set", "wire0", "up");
   }
-  execFileSync("sh", ["-c", `openvpn ${line("openvpn ")}`], { cwd: example.folder });
-  const key = join(example.folder, "static.key");
-  chownSync(key, 65534, 65534);
+  const here = (text: string) => text.replaceAll("/etc/openvpn", example.folder);
+  execFileSync("sh", ["-c", `sh -c ${here(line("sudo sh -c "))}`]);
   chmodSync(example.folder, 0o711);
 
-  const command = line(`sudo -u ${clientOwner} `).replace("static.key", key);
+  const command = here(line(`sudo -u ${clientOwner} `));
   expect(command).toMatch(/^openvpn .*--remote OTHER_END/);
   const clients = labs.map((lab, index) => {
     const other = ends[1 - index]?.wire ?? "";

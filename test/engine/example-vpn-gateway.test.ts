@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client, clientOwner } from "../harness/client";
 import { Example } from "../harness/example";
@@ -68,21 +67,13 @@ test("with the README's openvpn at both ends the network behind it reaches the o
   await endpoint.succeed("up", ...endpointFlags());
   await connect(gateway, branch, "wire0", "198.51.100");
   const commands = example.commands("openvpn --genkey").split("\n");
-  const genkey = commands.find((line) => line.startsWith("openvpn --genkey"))?.replace(/#.*/, "") ?? "";
-  execFileSync("sh", ["-c", genkey], { cwd: example.folder });
-  const key = join(example.folder, "static.key");
-  chownSync(key, 65534, 65534);
+  const here = (text: string) => text.replaceAll("/etc/openvpn", example.folder);
+  const genkey = commands.find((line) => line.startsWith("sudo sh -c "))?.replace(/#.*/, "") ?? "";
+  execFileSync("sh", ["-c", here(genkey).replace("sudo ", "")]);
   chmodSync(example.folder, 0o711);
-  const command = commands.find((line) => line.startsWith(`sudo -u ${clientOwner} openvpn`)) ?? "";
+  const command = here(commands.find((line) => line.startsWith(`sudo -u ${clientOwner} openvpn`)) ?? "");
   const start = (lab: Lab, other: string) =>
-    new Client(
-      lab,
-      command
-        .replace(`sudo -u ${clientOwner} `, "")
-        .replace("OTHER_END", other)
-        .replace("static.key", key)
-        .split(" "),
-    );
+    new Client(lab, command.replace(`sudo -u ${clientOwner} `, "").replace("OTHER_END", other).split(" "));
   clients = [start(gateway, "198.51.100.2"), start(branch, "198.51.100.1")];
   for (const client of clients) await client.attached("vpn0");
   await branch.ip("addr", "add", "10.9.0.1/24", "dev", "lo");
