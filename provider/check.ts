@@ -179,7 +179,7 @@ export class Checker {
       : isSet(kind)
         ? [`${property} ${words}: name ${JSON.stringify(name)}`, "give one of them other names"]
         : "of" in kind.naming
-          ? [`${property} ${words} (${name})`, "declare it once"]
+          ? [`${property} ${words} (${name})`, declareOnce(identity.urn, conflict.holder)]
           : [`name ${JSON.stringify(name)}`, "give one of them another name"];
     return [
       {
@@ -280,3 +280,9 @@ function once(notices: readonly Notice[]): Notice[] {
 }
 
 const longestList = 5;
+
+/** A VmBridge with an outInterface declares the forwarding of its namespace, which others may have declared too. */
+function declareOnce(...urns: string[]): string {
+  const ofBridge = urns.some((urn) => urn.includes("tuntap:components:VmBridge$"));
+  return `declare it once${ofBridge ? "; a VmBridge with `forwarding: false` leaves it to another" : ""}`;
+}

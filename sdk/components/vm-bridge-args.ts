@@ -87,7 +87,7 @@ export interface VmBridgeArgs<Name extends string = string> {
 
   /**
    * Whether packets are forwarded between the namespace's interfaces (net.ipv4.ip_forward). `false` leaves that as it
-   * is: one `VmBridge` of a namespace can set it for all. Default: whether there is an `outInterface`.
+   * is: only one of a namespace's may set it, or a `Sysctl` beside them. Default: whether there is an `outInterface`.
    */
   forwarding?: boolean;
 

@@ -42,6 +42,7 @@ function declare(
   numbers: number[],
   more: Settings = {},
   ofHost: (index: number) => Settings = () => ({}),
+  options = "undefined",
 ): void {
   const members = numbers.map((index) => [
     `h${index}`,
@@ -54,7 +55,7 @@ function declare(
   ]);
   const args = { vni: 42, mtu: 1450, hosts: Object.fromEntries(members), ...more };
   workspace.write(`import * as tuntap from "pulumi-tuntap";
-const segment = new tuntap.Segment<string>("seg", ${JSON.stringify(args)});
+const segment = new tuntap.Segment<string>("seg", ${JSON.stringify(args)}, ${options});
 export const bridges = Object.values(segment.bridges).map((bridge) => bridge?.name);
 export const vxlans = Object.values(segment.vxlans).map((vxlan) => vxlan.name);
 `);
@@ -133,6 +134,24 @@ test("bridges that are there are joined and stay; down leaves the hosts as they 
   await reaches(1, 2);
   await workspace.succeed("down");
   expect((await host(1).links()).map(({ ifname }) => ifname).sort()).toEqual(["own0", "under0"]);
+  for (const index of [1, 2]) await host(index).ip("link", "del", "own0");
+});
+
+test("transforms override what the component says, in each of its parts", async () => {
+  const transform = `({ type, props, opts }) => {
+    const more = { Bridge: { ageingTime: 77 }, Vxlan: { destinationPort: 8472, mtu: 1400 } }[type.split(":").pop()];
+    return more && { props: { ...props, ...more }, opts };
+  }`;
+  declare([1, 2], {}, undefined, `{ transforms: [${transform}] }`);
+  await workspace.succeed("up");
+  for (const index of [1, 2]) {
+    expect(await host(index).bridge(`seg-h${index}`)).toMatchObject({ ageing_time: 7700 });
+    const vxlan = await host(index).mustHave("vxlan42");
+    expect(vxlan).toMatchObject({ mtu: 1400, linkinfo: { info_data: { port: 8472, id: 42 } } });
+  }
+  await reaches(1, 2);
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("down");
 });
 
 test.each<[string, Settings, RegExp]>([

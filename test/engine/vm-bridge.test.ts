@@ -135,6 +135,78 @@ test("transforms and more inputs reach every part; two components live side by s
   expect(await lab.links()).toEqual([]);
 });
 
+test("transforms override what the component says, in each of its parts", async () => {
+  await lab.ip("link", "add", "up0", "type", "bridge");
+  await lab.ip("link", "set", "up0", "up");
+  declare({
+    outInterface: "up0",
+    mtu: 1400,
+    vms: { web: {} },
+    options: `{ transforms: [({ type, props, opts }) => {
+      const more = {
+        Bridge: { ageingTime: 77, mtu: 1390 },
+        Nat: { source: ["10.20.0.0/25"] },
+        Sysctl: { name: "net.ipv4.conf.all.forwarding" },
+        TunInterface: { mtu: 1380 },
+      }[type.split(":").pop()];
+      return more && { props: { ...props, ...more }, opts };
+    }] }`,
+    more: `export const table = lab.nat?.name;\nexport const setting = lab.forwarding?.name;`,
+  });
+  const { outputs } = await workspace.succeed("up");
+  expect(outputs).toMatchObject({ table: "lab-nat", setting: "net.ipv4.conf.all.forwarding" });
+  expect(await lab.mustHave("lab")).toMatchObject({ mtu: 1390 });
+  expect(await lab.bridge("lab")).toMatchObject({ ageing_time: 7700 });
+  expect(await lab.mustHave("lab-web")).toMatchObject({ mtu: 1380, master: "lab" });
+  expect(await lab.exec("sysctl", "-n", "net.ipv4.conf.all.forwarding")).toBe("1\n");
+  const table = await lab.exec("nft", "list", "table", "inet", "lab-nat");
+  expect(table).toMatch(/10\.20\.0\.0\/25.*masquerade/);
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("down");
+});
+
+test("bridge and taps agree on the mtu, also where the bridge's inputs give it", async () => {
+  declare({ mtu: 1400, bridge: { mtu: 1300 } });
+  const { report } = await workspace.run("up");
+  expect(messages(report)).not.toMatch(/mtu/);
+  for (const name of ["lab", "lab-web", "lab-db"])
+    expect(await lab.mustHave(name)).toMatchObject({ mtu: 1300 });
+  await workspace.succeed("down");
+});
+
+test("two that forward in one namespace: refused with the way out, and one may go without the other", async () => {
+  await lab.ip("link", "add", "up0", "type", "bridge");
+  await lab.ip("link", "set", "up0", "up");
+  const other = (more: string) => `new tuntap.VmBridge("other", {
+    subnet: "10.21.0.0/24", namespace: ${JSON.stringify(lab.name)}, outInterface: "up0", owner: "nobody", vms: { web: {} }, ${more} });`;
+  const forwards = () => lab.exec("sysctl", "-n", "net.ipv4.ip_forward");
+  declare({ outInterface: "up0", more: other("") });
+  const { code, report } = await workspace.run("up");
+  expect(code).toBe(1);
+  expect(messages(report)).toMatch(
+    /"net\.ipv4\.ip_forward" .* is claimed by Sysctl "(lab|other)-forwarding" of this program already; declare it once; a VmBridge with `forwarding: false` leaves it to another/,
+  );
+  expect((await lab.links()).map(({ ifname }) => ifname)).toEqual(["up0"]);
+
+  declare({ outInterface: "up0", more: other("forwarding: false") });
+  await workspace.succeed("up");
+  expect(await forwards()).toBe("1\n");
+  expect((await lab.exec("nft", "list", "tables")).match(/^table /gm)).toHaveLength(2);
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("down");
+  expect(await forwards()).toBe("0\n");
+
+  // Declared beside them, it stays when either goes.
+  const beside = `new tuntap.Sysctl("forwarding", { name: "net.ipv4.ip_forward", value: 1, namespace: ${JSON.stringify(lab.name)} });`;
+  declare({ outInterface: "up0", forwarding: false, more: `${beside}\n${other("forwarding: false")}` });
+  await workspace.succeed("up");
+  declare({ outInterface: "up0", forwarding: false, more: beside });
+  expect((await workspace.succeed("up")).changes).toMatchObject({ delete: 4, create: 0 });
+  expect(await forwards()).toBe("1\n");
+  await workspace.succeed("down");
+  expect(await forwards()).toBe("0\n");
+});
+
 test("a tap that a program holds stops down, before anything that its network needs is taken away", async () => {
   declare({ forwarding: true });
   await workspace.succeed("up");
@@ -205,6 +277,22 @@ test.each<[string, Settings, RegExp]>([
     "subnet",
     { subnet: "10.20.0.1/24" },
     /subnet 10\.20\.0\.1\/24 is an address in a subnet; write the subnet/,
+  ],
+  [
+    "dhcp.leaseSeconds",
+    { dhcp: { leaseSeconds: 5 } },
+    /dhcp\.leaseSeconds 5 does not suit dnsmasq; give a whole/,
+  ],
+  [
+    "dhcp.upstream",
+    { dhcp: { upstream: ["1.1.1.1#99999"] } },
+    /dhcp\.upstream "1\.1\.1\.1#99999" does not suit/,
+  ],
+  ["dhcp.domain", { dhcp: { domain: "Lab" } }, /dhcp\.domain "Lab" does not suit/],
+  [
+    "dhcp.stateDirectory",
+    { dhcp: { stateDirectory: "state" } },
+    /dhcp\.stateDirectory "state" does not suit/,
   ],
   ["VM name", { vms: { Web: {} } }, /vms has the name "Web", which is no host name; use lower-case/],
   [
