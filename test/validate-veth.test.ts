@@ -49,6 +49,11 @@ describe.each([0, 1])("ends[%i]", (end) => {
     ["a CIDR /33", { addresses: ["192.0.2.1/33"] }, '\\.addresses\\[0\\] "192.0.2.1/33" is no address with'],
     ["a CIDR /129", { addresses: ["2001:db8::1/129"] }, '\\.addresses\\[0\\] ".*/129" is no address with'],
     ["one twice", { addresses: ["192.0.2.1/24", "192.0.2.1/24"] }, "\\.addresses .* has an element twice"],
+    [
+      "one IPv6 address with two lengths",
+      { addresses: ["2001:db8::1/64", "2001:db8::1/128"] },
+      '\\.addresses\\[1\\] "2001:db8::1/128" is addresses\\[0\\] with another prefix length',
+    ],
     ["IPv6 with mtu 1279", { mtu: 1279, addresses: ["2001:db8::1/64"] }, "\\.mtu 1279 is below 1280 bytes"],
     ["up as text", { up: "yes" }, '\\.up "yes" is a string; give true or false$'],
     ["a bridge's name", { bridge: "a:b" }, '\\.bridge "a:b" contains "/" or ":"'],

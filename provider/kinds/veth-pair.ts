@@ -185,7 +185,7 @@ function perEnd(values: Inputs, look: (end: Inputs) => Problem[]): Problem[] {
 function ofEnd(which: End, problem: Problem): Problem {
   const { property, message } = problem;
   // Most messages begin with the name of their input.
-  const named = message.startsWith(`${property} `) || message.startsWith(`${property}.`);
+  const named = [" ", ".", "["].some((next) => message.startsWith(property + next));
   const text = named ? `ends[${which}].${message}` : `ends[${which}]: ${message}`;
   return { ...problem, property: "ends", message: text };
 }

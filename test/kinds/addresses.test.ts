@@ -202,6 +202,9 @@ test.each<[string, Record<string, unknown>, string[]]>([
   ["oneself as peer", { address: "192.0.2.1", peerAddress: "192.0.2.1", mode: "tun" }, ["peerAddress"]],
   ["broadcast on a tun", { address: "192.0.2.1/24", broadcast: "192.0.2.127", mode: "tun" }, ["broadcast"]],
   ["broadcast alone", { broadcast: "192.0.2.127", mode: "tap" }, ["broadcast"]],
+  ["an IPv6 address with two lengths", { addresses: ["2001:db8::1/64", "2001:DB8:0::1/128"] }, ["addresses"]],
+  ["an IPv6 address in two spellings", { addresses: ["2001:db8::1/64", "2001:DB8:0::1/64"] }, []],
+  ["an IPv4 address with two lengths", { addresses: ["192.0.2.1/24", "192.0.2.1/25"] }, []],
   ["a small mtu with IPv4", { mtu: 68, addresses: ["192.0.2.1/24"] }, []],
 ])("rules: %s", (_, inputs, properties) => {
   expect(addressRules(inputs).map(({ property }) => property)).toEqual(properties);

@@ -1,6 +1,6 @@
 import { canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses";
 import type { Inputs, Problem } from "../kind";
-import { ipv6MinimumMtu, netmaskLength } from "./addresses";
+import { ipv6MinimumMtu, isInTheWay, netmaskLength } from "./addresses";
 
 /** Why a text is no IPv4 `address`; undefined if it is one, with or without `/length`. */
 export function ipv4Problem(text: string): string | undefined {
@@ -139,9 +139,19 @@ function pointToPointRules({ address, peerAddress, broadcast, mode }: Inputs): P
 }
 
 function ipv6Rules({ addresses, mtu }: Inputs): Problem[] {
-  const wide = (Array.isArray(addresses) ? addresses : []).find((cidr: string) => cidr.includes(":"));
-  if (wide === undefined || typeof mtu !== "number" || mtu >= ipv6MinimumMtu) return [];
+  const list = (Array.isArray(addresses) ? addresses : []) as string[];
+  const problems: Problem[] = [];
+  const canonical = list.map((text) => canonicalCidr(text) ?? text);
+  for (const [index, cidr] of canonical.entries()) {
+    const first = canonical.slice(0, index).findIndex((earlier) => isInTheWay(cidr, earlier));
+    if (first < 0) continue;
+    const message = `addresses[${index}] ${JSON.stringify(list[index])} is addresses[${first}] with another prefix length, and an interface has an IPv6 address only once; leave it at one length`;
+    problems.push({ property: "addresses", message });
+  }
+  const wide = list.find((cidr) => cidr.includes(":"));
+  if (wide === undefined || typeof mtu !== "number" || mtu >= ipv6MinimumMtu) return problems;
   return [
+    ...problems,
     {
       property: "mtu",
       message: `mtu ${mtu} is below ${ipv6MinimumMtu} bytes, with which the kernel has no IPv6 on the interface, but \`addresses\` has ${wide}; raise the mtu or take that address out`,

@@ -124,13 +124,22 @@ export function netmaskLength(netmask: unknown): number | undefined {
   return /^\d{1,2}$/.test(netmask) ? Number(netmask) : prefixLengthOf(netmask);
 }
 
-/** Those addresses of the object that the program declared, now or when they were written; all where it owns all. */
+/** An interface has an IPv6 address once: with another prefix length it keeps the declared one from being there. */
+export function isInTheWay(one: Cidr, other: Cidr): boolean {
+  return one !== other && one.includes(":") && splitCidr(one).address === splitCidr(other).address;
+}
+
+/**
+ * Those addresses of the object that the program declared, now or when they were written, and those in the way of declared
+ * ones; all where it owns all.
+ */
 function managed(
   observed: ObservedAddresses,
   desired: WithAddresses,
   recorded: Inputs | undefined,
 ): Address[] {
-  const now = (desired.addresses?.all ?? []).map(addressText);
+  const wanted = desired.addresses?.all ?? [];
+  const now = wanted.map(addressText);
   // Mostly all that is there is declared, and what was declared before need not be read.
   if (observed.addresses.every((address) => now.includes(addressText(address))))
     return [...observed.addresses];
@@ -138,7 +147,10 @@ function managed(
   const ours = new Set([...now, ...before]);
   const exclusive = desired.addresses?.exclusive ?? false;
   return observed.addresses.filter(
-    (address) => ours.has(addressText(address)) || (exclusive && !address.kernelMade),
+    (address) =>
+      ours.has(addressText(address)) ||
+      (exclusive && !address.kernelMade) ||
+      wanted.some(({ cidr }) => isInTheWay(address.cidr, cidr)),
   );
 }
 
@@ -199,6 +211,12 @@ function addressMessages({
   const surplus = addresses.filter(
     (address) => is.includes(text(address)) && !wantedTexts.has(text(address)),
   );
+  const remove = (address: Address): Write => ({
+    bytes: removeAddress(ifindex, address),
+    what: `the removal of address ${text(address)}`,
+    alreadySo: constants.errno.EADDRNOTAVAIL,
+  });
+  const blocks = (address: Address) => wanted.some(({ cidr }) => isInTheWay(address.cidr, cidr));
   const missing = wanted.filter((address) => !is.includes(text(address)));
   // With the first IPv4 address of a subnet the kernel takes the others of it away too (unless
   // promote_secondaries is set): ours and strangers' are written again behind it.
@@ -208,12 +226,9 @@ function addressMessages({
       address.secondary && !surplus.includes(address) && !wantedTexts.has(text(address)) && doomed(address),
   );
   return [
+    ...surplus.filter(blocks).map(remove),
     ...missing.map(add),
-    ...surplus.map((address) => ({
-      bytes: removeAddress(ifindex, address),
-      what: `the removal of address ${text(address)}`,
-      alreadySo: constants.errno.EADDRNOTAVAIL,
-    })),
+    ...surplus.filter((address) => !blocks(address)).map(remove),
     ...wanted.filter(doomed).map(add),
     ...strangers.map((address) => ({ bytes: restoreAddress(address), what: `address ${text(address)}` })),
   ];
