@@ -9,6 +9,7 @@ import {
   encodeAddress,
   IFA_F,
 } from "../netlink/address";
+import { parseIpv6 } from "../netlink/ipv6";
 import { NLM_F, RTM } from "../netlink/message";
 import { change } from "./batch";
 import { decodingChanges } from "./changes";
@@ -124,10 +125,7 @@ export function canonicalCidr(text: string): Cidr | undefined {
 export function canonicalAddress(text: string): string | undefined {
   // Of IPv4 there is one spelling.
   if (isIPv4(text)) return text;
-  if (text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text)) {
-    return ipaddr.IPv6.parse(text).toRFC5952String();
-  }
-  return undefined;
+  return parseIpv6(text)?.toRFC5952String();
 }
 
 /** Prefix length of a dotted netmask; undefined where it is none, or has holes. */

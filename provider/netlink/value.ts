@@ -3,6 +3,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { type Integer, integers, type Writer, wideInteger } from "./bytes";
+import { parseIpv6 } from "./ipv6";
 import {
   type Fields,
   type FieldValues,
@@ -138,9 +139,7 @@ export const ip: Plain<string> = {
       ? `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`
       : ipaddr.fromByteArray([...bytes.subarray(start, end)]).toString(),
   write: (writer, value) =>
-    writer.append(
-      Uint8Array.from(value.includes(":") ? ipaddr.parse(value).toByteArray() : value.split(".").map(Number)),
-    ),
+    writer.append(Uint8Array.from(parseIpv6(value)?.toByteArray() ?? value.split(".").map(Number))),
   show: String,
 };
 

@@ -39,6 +39,32 @@ describe("canonical addresses", () => {
     );
   });
 
+  test("an IPv6 address that ends as an IPv4 address has that one's bytes at its end, and nothing else", () => {
+    const groupTexts = fc.array(fc.nat(0xffff), { minLength: 0, maxLength: 6 });
+    fc.assert(
+      fc.property(groupTexts, groupTexts, fc.ipV4(), (before, after, tail) => {
+        fc.pre(before.length + after.length < 6);
+        const hex = (numbers: number[]) => numbers.map((number) => `${number.toString(16)}:`).join("");
+        const [a = 0, b = 0, c = 0, d = 0] = tail.split(".").map(Number);
+        const zeros = Array(6 - before.length - after.length).fill(0);
+        const words = [...before, ...zeros, ...after, a * 256 + b, c * 256 + d];
+        const gap = before.length === 0 ? "::" : ":";
+        const text = `${hex(before)}${gap}${hex(after)}${tail}`;
+        expect(canonicalAddress(text)).toBe(new ipaddr.IPv6(words).toRFC5952String());
+        const whole = `${hex([...before, ...zeros, ...after])}${tail}`;
+        expect(canonicalAddress(whole)).toBe(canonicalAddress(text));
+      }),
+    );
+  });
+
+  test.each([
+    ["::1.2.3.4", "::102:304"],
+    ["::ffff:1.2.3.4", "::ffff:102:304"],
+    ["64:ff9b::192.0.2.1", "64:ff9b::c000:201"],
+    ["1:2:3:4:5:6:255.255.255.255", "1:2:3:4:5:6:ffff:ffff"],
+    ["::0.0.0.1", "::1"],
+  ])("%s is %s", (text, canonical) => expect(canonicalAddress(text)).toBe(canonical));
+
   test("an IPv4 address is what ipaddr says", () => {
     fc.assert(
       fc.property(fc.ipV4(), fc.nat(32), (text, length) => {
@@ -77,6 +103,11 @@ describe("canonical addresses", () => {
     ":::",
     "1::2::3",
     "fe80::1%eth0",
+    "::1.2.3",
+    "::1.2.3.04",
+    "::1.2.3.256",
+    "1.2.3.4::",
+    "1:2:3:4:5:6:7:1.2.3.4",
     "::g",
     " ::1",
     "10.0.0.1 ",

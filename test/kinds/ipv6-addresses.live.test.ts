@@ -1,4 +1,4 @@
-/** An interface has an IPv6 address once, whatever its prefix length: one with another length is in the way. */
+/** IPv6 addresses: an interface has each once, whatever its prefix length, so one with another length is in the way. */
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
@@ -76,4 +76,18 @@ test("the length is changed by the program", async () => {
   await program.declare("TunInterface", "dev0", { ...inputs, addresses: ["2001:db8::1/64"] });
   await program.declare("TunInterface", "dev0", { ...inputs, addresses: ["2001:db8::1/128"] });
   expect(await lab.addresses("dev0")).toEqual(["2001:db8::1/128"]);
+});
+
+test("one that ends as an IPv4 address is the one that ip makes of it", async () => {
+  const inputs = {
+    owner: "nobody",
+    addresses: ["::192.0.2.5/128", "::ffff:192.0.2.5/128"],
+    namespace: lab.name,
+  };
+  await program.declare("TunInterface", "dev0", inputs);
+  await lab.ip("addr", "del", "::192.0.2.5/128", "dev", "dev0");
+  await lab.ip("addr", "del", "::ffff:192.0.2.5/128", "dev", "dev0");
+  expect(await lab.addresses("dev0")).toEqual([]);
+  for (const address of inputs.addresses) await lab.ip("addr", "add", address, "dev", "dev0");
+  expect((await program.newRun().declare("TunInterface", "dev0", inputs)).operation).toBe("same");
 });

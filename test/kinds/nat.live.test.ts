@@ -266,6 +266,26 @@ test("other words of the program for the same are no change", async () => {
   expect(await nft("-a", "list", "ruleset")).toBe(before);
 });
 
+test("IPv6 addresses that nft shows with an IPv4 address in them are those that were declared", async () => {
+  const inputs = {
+    source: ["::ffff:192.0.2.0/120", "::192.0.2.1/128"],
+    snatTo: "::192.0.2.9",
+    forwards: [{ protocol: "tcp", port: 80, to: "::1.2.3.4", toPort: 8080 }],
+    allowForwarding: true,
+    namespace: lab.name,
+  };
+  const { outputs } = await program.declare(kind, "dev0", inputs);
+  expect(outputs).toMatchObject({ source: inputs.source, snatTo: inputs.snatTo, forwards: inputs.forwards });
+  const shown = (await rules("dev0")).join("\n");
+  expect(shown).toMatch(
+    /ip6 saddr ::ffff:(192\.0\.2\.0|c000:200)\/120 snat ip6 to ::(192\.0\.2\.9|c000:209)$/m,
+  );
+  expect(shown).toMatch(/dnat ip6 to \[::(1\.2\.3\.4|102:304)\]:8080$/m);
+  expect((await program.newRun().declare(kind, "dev0", inputs)).operation).toBe("same");
+  const forwards = [{ ...inputs.forwards[0], to: "::ffff:1.2.3.4" }];
+  expect((await program.declare(kind, "dev0", { ...inputs, forwards })).operation).toBe("update");
+});
+
 test("what is no longer declared goes", async () => {
   await program.declare(kind, "dev0", { ...base(), allowForwarding: true, outInterface: "up0" });
   const { forwards: _, ...less } = base();

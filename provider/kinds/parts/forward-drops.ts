@@ -146,8 +146,9 @@ function accepts({ expr }: NftRule, { protocol }: Version, { text, field, outInt
 
 function contains(network: string, end: string): boolean {
   const [inner = "", innerLength] = end.split("/");
-  const [outer = "", outerLength] = network.split("/");
-  if (canonicalAddress(outer) === undefined) return false;
+  const [outerText = "", outerLength] = network.split("/");
+  const outer = canonicalAddress(outerText);
+  if (outer === undefined) return false;
   const bits = inner.includes(":") ? 128 : 32;
   const length = Number(outerLength ?? bits);
   return (

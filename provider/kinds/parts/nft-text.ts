@@ -1,3 +1,4 @@
+import { canonicalAddress } from "../../host/addresses";
 import type { NftContents, NftObject, Statement } from "../../host/nftables";
 
 /*
@@ -43,7 +44,7 @@ export function statementText(statement: Statement): string {
   if (isNothing(value)) return key;
   const details = value as NftObject;
   if ((key === "snat" || key === "dnat") && isPlainTranslation(details))
-    return `${key} ${details.family} to ${addressAndPort(details.addr as string, details.port as Operand)}`;
+    return `${key} ${details.family} to ${addressAndPort(plain(details.addr as string), details.port as Operand)}`;
   if ((key === "jump" || key === "goto") && typeof details.target === "string")
     return `${key} ${details.target}`;
   return `${key} ${sortedJson(value)}`;
@@ -56,6 +57,11 @@ function isPlainTranslation({ family, addr, port, ...more }: NftObject): boolean
     (port === undefined || typeof port === "number") &&
     Object.keys(more).length === 0
   );
+}
+
+/** nft writes the end of some IPv6 addresses in the manner of IPv4. */
+function plain(text: string): string {
+  return canonicalAddress(text) ?? text;
 }
 
 function addressAndPort(address: string, port: Operand): string {
@@ -88,12 +94,12 @@ function leftText(left: NftObject): string {
 }
 
 function rightText(right: Operand, isFlags: boolean): string {
-  if (typeof right !== "object") return String(right);
+  if (typeof right !== "object") return plain(String(right));
   if (Array.isArray(right) && isFlags) return [...right].sort().join(",");
   const { prefix, range, set, ...more } = right as Record<string, unknown>;
   if (Object.keys(more).length === 0) {
     if (isFlags && Array.isArray(set)) return [...set].sort().join(",");
-    if (isPrefix(prefix)) return `${prefix.addr}/${prefix.len}`;
+    if (isPrefix(prefix)) return `${plain(prefix.addr)}/${prefix.len}`;
     if (Array.isArray(range)) return range.join("-");
   }
   return sortedJson(right);
