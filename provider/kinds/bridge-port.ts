@@ -2,7 +2,14 @@ import { constants } from "node:os";
 import { TuntapError } from "../errors";
 import { addressText } from "../host/addresses";
 import type { Host } from "../host/host";
-import { addAlternativeName, describeLink, type Link, removeAlternativeName, setLink } from "../host/links";
+import {
+  addAlternativeName,
+  describeLink,
+  type Link,
+  type LinkTable,
+  removeAlternativeName,
+  setLink,
+} from "../host/links";
 import { accepted, refusal } from "../host/refusals";
 import type { Reply } from "../kernel/kernel";
 import type { Difference, InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
@@ -10,6 +17,7 @@ import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, namespaceInput } from "./parts/names";
+import { formerIn, markedLink, marksOf, portMark } from "./parts/port-marks";
 import {
   type DesiredPort,
   portInput,
@@ -23,6 +31,7 @@ import { vlanProblems } from "./parts/port-vlans";
 const { errno } = constants;
 
 interface Desired {
+  interface: string | undefined;
   bridge: string | undefined;
   port: DesiredPort | undefined;
   allowLockout: boolean;
@@ -71,18 +80,9 @@ const inputs = {
   },
 } as const satisfies Record<string, InputSchema>;
 
-/**
- * The alternative name that an interface carries while it is on the bridge: whose doing that is, and what it was a port of
- * before. It is written first, so that a run that is interrupted knows the way back.
- */
-function markOf({ lease }: Target): string {
-  return `tuntap-port-${lease.slice(-32)}`;
-}
-
 function formerOf(target: Target, link: Link): string | undefined {
-  const mark = markOf(target);
-  const own = link.alternativeNames.find((name) => name === mark || name.startsWith(`${mark}-`));
-  return noted(target, "__former") ?? own?.slice(mark.length + 1);
+  const [own] = marksOf(link, target.lease);
+  return noted(target, "__former") ?? (own && formerIn(own));
 }
 
 /** What is recorded, or was found when this run put it on the bridge. */
@@ -98,7 +98,8 @@ function masterOf({ link, neighbours }: ObservedLink): Link | undefined {
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const { namespace, name, wanted = {} } = target;
   if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: namespace };
-  const observed = await observeLink(namespace, (links) => links.named(name), target, host);
+  const find = (links: LinkTable) => markedLink(links, target.lease) ?? links.named(name);
+  const observed = await observeLink(namespace, find, target, host);
   if (observed === undefined) return {};
   const former = formerOf(target, observed.link);
   if (former !== undefined)
@@ -120,7 +121,28 @@ function describe(observed: ObservedLink): string {
 
 const { messages: _, ...bridgeRow } = bridgeProperty;
 
+/**
+ * What the program may call the interface: an alternative name will do, and so will the name that it had, as long as no
+ * other interface has that.
+ */
+function nameAs(wanted: string | undefined, observed: Observed, recorded: Inputs | undefined): string {
+  const before = recorded?.interface as string | undefined;
+  if (wanted === undefined || (before !== undefined && before !== wanted))
+    return before ?? observed.link.name;
+  const namesake = observed.neighbours.named(wanted);
+  return !namesake || namesake.ifindex === observed.ifindex ? wanted : observed.link.name;
+}
+
+const interfaceRow: Property<Desired, Observed, string> = {
+  name: "interface",
+  inputs: ["interface"],
+  verdict: { idle: "replace", single: "replace", multi: "replace" },
+  want: (desired) => desired.interface,
+  is: (observed, desired, recorded) => nameAs(desired.interface, observed, recorded),
+};
+
 const properties = [
+  interfaceRow,
   { ...bridgeRow, apply: join } satisfies Property<Desired, Observed, string>,
   ...portSettings,
 ] as Property<Desired, Observed, never>[];
@@ -163,8 +185,8 @@ async function create(target: Target, desired: Desired, host: Host): Promise<Inp
   const wanted = bridgeIndex(neighbours, desired.bridge ?? "");
   if (link.master !== wanted) await refuseLockout(observed, desired, host);
   const former = masterOf(observed)?.name ?? "";
-  const mark = former === "" ? markOf(target) : `${markOf(target)}-${former}`;
-  const [reply] = await host.batch.send(namespace, [addAlternativeName(ifindex, mark)]);
+  const mark = addAlternativeName(ifindex, portMark(target.lease, former));
+  const [reply] = await host.batch.send(namespace, [mark]);
   if (accepted(reply, errno.EEXIST))
     return { __former: former, __formerPort: link.port && JSON.stringify(link.port) };
   throw refusal(reply as { errno: number }, {
@@ -187,10 +209,7 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
   const master = masterOf(observed);
   const bridge = target.recorded?.bridge ?? target.wanted?.bridge;
   const back = former === "" ? 0 : (neighbours.named(former)?.ifindex ?? 0);
-  const mark = markOf(target);
-  const writes = link.alternativeNames
-    .filter((name) => name.startsWith(mark))
-    .map((name) => removeAlternativeName(ifindex, name));
+  const writes = marksOf(link, target.lease).map((name) => removeAlternativeName(ifindex, name));
   const stayed = master !== undefined && isNamed(observed, master, bridge);
   if (stayed && back !== master.ifindex) writes.unshift(setLink(ifindex, { master: back }));
   const replies = await host.batch.send(namespace, writes);
@@ -290,8 +309,8 @@ export const port = uplink.interface;`,
   rules: portRules,
   hostRules,
   async desire(values) {
-    const { bridge, port, allowLockout } = values as Partial<Desired>;
-    return { bridge, port, allowLockout: allowLockout === true };
+    const { interface: name, bridge, port, allowLockout } = values as Partial<Desired>;
+    return { interface: name, bridge, port, allowLockout: allowLockout === true };
   },
   sight,
   describe,
@@ -308,8 +327,8 @@ export const port = uplink.interface;`,
   codes: { inUse: "LOCKOUT", foreign: "PORT_TAKEN" },
   onBusy: () => ({ mode: "fail", seconds: 0 }),
   remove,
-  present: (observed, desired, declared) => ({
-    interface: declared.interface,
+  present: (observed, desired, declared, recorded) => ({
+    interface: nameAs(declared.interface as string | undefined, observed, recorded),
     namespace: observed.namespace,
     ...presentBridge(observed, desired),
     ...presentPort(observed, desired),

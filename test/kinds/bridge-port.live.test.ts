@@ -111,6 +111,34 @@ describe("an interface of others", () => {
     expect(await master()).toBe("br0");
   });
 
+  test("that others renamed is known by its mark: it stays, and goes back when the resource goes", async () => {
+    const before = await ports();
+    await program.declare(kind, "uplink", port());
+    await lab.ip("link", "set", "nic0", "name", "wan0");
+    const { operation, notices } = await program.newRun().declare(kind, "uplink", port());
+    expect(operation).toBe("same");
+    expect(notices.join()).toMatch(/interface "nic0" does not exist in namespace/);
+    expect((await program.newRun().refresh("uplink"))?.outputs.interface).toBe("nic0");
+    await program.newRun().remove("uplink");
+    expect((await lab.mustHave("wan0")).master).toBeUndefined();
+    await lab.ip("link", "set", "wan0", "name", "nic0");
+    expect(await ports()).toEqual(before);
+  });
+
+  test("whose name another one has now gives place to that one", async () => {
+    await program.declare(kind, "uplink", port());
+    await lab.ip("link", "set", "nic0", "name", "wan0");
+    await lab.ip("tuntap", "add", "nic0", "mode", "tap");
+    const plan = await program.newRun().plan(kind, "uplink", port());
+    expect(plan.replaces).toEqual(["interface"]);
+    expect(said(plan)).toMatch(/interface: wan0 on the host, nic0 declared: changed outside this program/);
+    expect((await program.declare(kind, "uplink", port())).operation).toBe("replace");
+    expect(await master()).toBe("br0");
+    expect((await lab.mustHave("wan0")).master).toBeUndefined();
+    expect((await lab.mustHave("wan0")).altnames).toBeUndefined();
+    expect((await program.newRun().declare(kind, "uplink", port())).operation).toBe("same");
+  });
+
   test("another interface, or a namespace, is another object: the first goes back", async () => {
     await lab.ip("tuntap", "add", "nic1", "mode", "tap");
     await program.declare(kind, "uplink", port());
