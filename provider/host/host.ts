@@ -8,6 +8,7 @@ import { Links } from "./links";
 import { Modules } from "./modules";
 import { Namespaces } from "./namespaces";
 import { Nftables } from "./nftables";
+import { Ports } from "./ports";
 import { Routes } from "./routes";
 import { Scenes } from "./scenes";
 import { Sysctls } from "./sysctls";
@@ -25,6 +26,7 @@ const lookingForHolders: Gathering<unknown> = {
 /** One host, in the terms in which kinds are written. */
 export class Host {
   readonly links: Links;
+  readonly ports: Ports;
   readonly addresses: Addresses;
   readonly tuns: Tuns;
   readonly namespaces: Namespaces;
@@ -48,6 +50,7 @@ export class Host {
     const kernel = noting(given, (write) => this.scenes.whileWriting(write));
     this.kernel = kernel;
     this.links = new Links(kernel);
+    this.ports = new Ports(kernel);
     this.addresses = new Addresses(kernel);
     this.routes = new Routes(kernel);
     this.forwarding = new Forwarding(kernel);

@@ -10,7 +10,7 @@ import { decodingChanges } from "./changes";
 import { isLease } from "./leases";
 
 /** RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): the counters are most of a dump, and nobody here reads them. */
-const skipStatistics = 1 << 3;
+export const skipStatistics = 1 << 3;
 
 /** What the kernel says of a TUN or TAP interface beyond what every link has. */
 export interface Tun {

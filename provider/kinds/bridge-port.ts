@@ -11,21 +11,14 @@ import {
   setLink,
 } from "../host/links";
 import { accepted, refusal } from "../host/refusals";
-import type { Reply } from "../kernel/kernel";
 import type { Difference, InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge } from "./parts/bridge-port";
+import { noteFormerPort, restoreFormerPort } from "./parts/former-port";
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, namespaceInput } from "./parts/names";
 import { formerIn, markedLink, marksOf, portMark } from "./parts/port-marks";
-import {
-  type DesiredPort,
-  portInput,
-  portRules,
-  portSettings,
-  portWrites,
-  presentPort,
-} from "./parts/port-settings";
+import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
 
 const { errno } = constants;
@@ -40,7 +33,7 @@ interface Desired {
 interface Observed extends ObservedLink {
   /** What it was a port of before; empty for nothing. */
   former: string;
-  /** Its settings as that one's port, a text of JSON; undefined where they are not known, or it was none. */
+  /** Its settings and VLANs as that one's port, a text of JSON; undefined where they are not known, or it was none. */
   formerPort: string | undefined;
 }
 
@@ -185,10 +178,10 @@ async function create(target: Target, desired: Desired, host: Host): Promise<Inp
   const wanted = bridgeIndex(neighbours, desired.bridge ?? "");
   if (link.master !== wanted) await refuseLockout(observed, desired, host);
   const former = masterOf(observed)?.name ?? "";
+  const formerPort = await noteFormerPort(observed, host);
   const mark = addAlternativeName(ifindex, portMark(target.lease, former));
   const [reply] = await host.batch.send(namespace, [mark]);
-  if (accepted(reply, errno.EEXIST))
-    return { __former: former, __formerPort: link.port && JSON.stringify(link.port) };
+  if (accepted(reply, errno.EEXIST)) return { __former: former, __formerPort: formerPort };
   throw refusal(reply as { errno: number }, {
     message: "what it was a port of before could not be noted as an alternative name",
     operation: "RTM_NEWLINKPROP",
@@ -205,7 +198,7 @@ function missing(name: string, namespace: string | undefined): TuntapError {
 
 /** Puts it back to where it was, unless somebody else has put it elsewhere meanwhile; then only the note goes. */
 async function remove(target: Target, observed: Observed, host: Host): Promise<void> {
-  const { link, namespace, neighbours, ifindex, former } = observed;
+  const { link, namespace, neighbours, ifindex, former, formerPort } = observed;
   const master = masterOf(observed);
   const bridge = target.recorded?.bridge ?? target.wanted?.bridge;
   const back = former === "" ? 0 : (neighbours.named(former)?.ifindex ?? 0);
@@ -213,8 +206,8 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
   const stayed = master !== undefined && isNamed(observed, master, bridge);
   if (stayed && back !== master.ifindex) writes.unshift(setLink(ifindex, { master: back }));
   const replies = await host.batch.send(namespace, writes);
-  if (stayed && back !== 0 && replies.every((reply) => accepted(reply)))
-    replies.push(...(await restorePort(observed, host)));
+  if (stayed && back !== 0 && formerPort !== undefined && replies.every((reply) => accepted(reply)))
+    replies.push(...(await restoreFormerPort(formerPort, observed, host)));
   const refused = replies.find((reply) => !accepted(reply, errno.ENODEV));
   if (refused === undefined) return;
   throw refusal(refused, {
@@ -222,14 +215,6 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
     operation: "RTM_NEWLINK",
     property: "bridge",
   });
-}
-
-/** Its settings as the former bridge's port, which the kernel has forgotten. */
-async function restorePort({ namespace, ifindex, formerPort }: Observed, host: Host): Promise<Reply[]> {
-  if (formerPort === undefined) return [];
-  const { links } = await host.scenes.now(namespace);
-  const now = links.at(ifindex)?.port;
-  return now ? host.batch.send(namespace, portWrites(ifindex, now, JSON.parse(formerPort))) : [];
 }
 
 async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]> {

@@ -122,6 +122,24 @@ describe("as the kernel has it", async () => {
       expect((await program.newRun().declare(kind, "dev0", plain())).operation).toBe("same");
     });
 
+    test("an interface of others has those that it had, when it is back where it was", async () => {
+      await lab.ip("link", "add", "nic0", "type", "veth", "peer", "name", "peer0");
+      await lab.ip("link", "set", "nic0", "master", "br1");
+      const by = (...words: string[]) => lab.exec("bridge", "vlan", ...words);
+      await by("del", "dev", "nic0", "vid", "1");
+      await by("add", "dev", "nic0", "vid", "10", "pvid", "untagged");
+      await by("add", "dev", "nic0", "vid", "20-30");
+      await by("add", "dev", "nic0", "vid", "40", "untagged");
+      const before = await shown("nic0");
+      const declared = { interface: "nic0", bridge: "br0", adopt: true, namespace: lab.name };
+      await program.declare("BridgePort", "uplink", { ...declared, port: { vlans: [{ id: 99 }] } });
+      expect(await shown("nic0")).toEqual(["99"]);
+      await program.newRun().refresh("uplink");
+      await program.newRun().remove("uplink");
+      expect((await lab.mustHave("nic0")).master).toBe("br1");
+      expect(await shown("nic0")).toEqual(before);
+    });
+
     test("on a bridge that does not filter they are warned of", async () => {
       await lab.ip("link", "set", "br0", "type", "bridge", "vlan_filtering", "0");
       const { notices } = await program.check(kind, "dev0", base());

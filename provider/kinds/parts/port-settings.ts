@@ -1,4 +1,5 @@
-import { type PortData, setLink } from "../../host/links";
+import type { PortData } from "../../host/links";
+import { setPort } from "../../host/ports";
 import type { FieldSchema, InputSchema, Inputs, Problem, Property } from "../kind";
 import type { ObservedLink } from "./link";
 import { type DeclaredVlan, presentVlans, vlanRules, vlansField, vlansProperty } from "./port-vlans";
@@ -114,17 +115,6 @@ function read({ link }: ObservedLink, name: Name): boolean | number | undefined 
 function show(value: boolean | number | undefined): string {
   if (value === undefined) return "no port of a bridge";
   return typeof value === "number" ? String(value) : value ? "on" : "off";
-}
-
-function setPort(ifindex: number, slaveData: PortData): Buffer {
-  return setLink(ifindex, { linkinfo: { slaveKind: "bridge", slaveData } });
-}
-
-/** Messages that make the settings of a port what they were: one for each that is another now. */
-export function portWrites(ifindex: number, now: PortData, then: PortData): Buffer[] {
-  return Object.values(attributes)
-    .filter((name) => then[name] !== undefined && then[name] !== now[name])
-    .map((name) => setPort(ifindex, { [name]: then[name] }));
 }
 
 const eachSetting = (Object.keys(settings) as Name[]).map(

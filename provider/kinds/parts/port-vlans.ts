@@ -184,19 +184,22 @@ export const vlansProperty: Property<WithVlans, ObservedLink, readonly string[]>
   messages: vlanMessages,
 };
 
-/** First what is missing, then what is too much, so that there is no moment without any. */
 function vlanMessages({
   observed,
   desired,
 }: Difference<WithVlans, ObservedLink, readonly string[]>): Write[] {
-  const { ifindex, vlans = new Map<number, VlanFlags>() } = observed;
+  const { ifindex, vlans = new Map() } = observed;
   const declared = desired.port?.vlans;
-  const wanted = declared ? vlansOf(declared) : defaultVlans(observed);
+  return vlanWrites(ifindex, vlans, declared ? vlansOf(declared) : defaultVlans(observed));
+}
+
+/** First what is missing, then what is too much, so that there is no moment without any. */
+export function vlanWrites(ifindex: number, is: PortVlans, wanted: PortVlans): Write[] {
   const missing = [...wanted].filter(([id, { pvid, untagged }]) => {
-    const there = vlans.get(id);
+    const there = is.get(id);
     return there?.pvid !== pvid || there.untagged !== untagged;
   });
-  const surplus = [...vlans.keys()].filter((id) => !wanted.has(id));
+  const surplus = [...is.keys()].filter((id) => !wanted.has(id));
   return [
     ...(missing.length > 0 ? [{ bytes: addVlans(ifindex, new Map(missing)) }] : []),
     ...(surplus.length > 0
