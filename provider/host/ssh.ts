@@ -4,30 +4,39 @@ import { canonicalAddress } from "./addresses";
 /** Enough for a shell in a shell in a sudo; a circle cannot be, but a long chain costs. */
 const mostAncestors = 64;
 
+/** The addresses of the two ends of an ssh connection; canonical, without zones. */
+export interface SshConnection {
+  client: string;
+  /** This host's. */
+  server: string;
+}
+
 /**
- * This host's addresses of the ssh connections by which this process was started: SSH_CONNECTION, of this process and of
+ * The ssh connections by which this process was started: SSH_CONNECTION, of this process and of
  * those that started it, as sudo and su drop it. Not found are connections to a terminal multiplexer that was started
  * before them, and those of processes whose environment may not be read.
  */
-export function sshAddresses(): string[] {
-  const found = new Set<string>();
+export function sshConnections(): SshConnection[] {
+  const found = new Map<string, SshConnection>();
   let environment = process.env.SSH_CONNECTION;
   let pid = process.pid;
   for (let steps = 0; steps < mostAncestors; steps++) {
-    const address = localAddress(environment);
-    if (address !== undefined) found.add(address);
+    const connection = readConnection(environment);
+    if (connection !== undefined) found.set(`${connection.client} ${connection.server}`, connection);
     const parent = parentOf(pid);
     if (parent === undefined || parent < 1) break;
     pid = parent;
     environment = connectionOf(pid);
   }
-  return [...found];
+  return [...found.values()];
 }
 
-/** Of `CLIENT PORT SERVER PORT` (ssh(1)), the server's address, without a zone. */
-function localAddress(connection: string | undefined): string | undefined {
-  const address = connection?.split(" ")[2]?.split("%")[0];
-  return address === undefined ? undefined : canonicalAddress(address);
+/** Of `CLIENT PORT SERVER PORT` (ssh(1)). */
+function readConnection(text: string | undefined): SshConnection | undefined {
+  const [client, , server] = (text ?? "")
+    .split(" ")
+    .map((word) => canonicalAddress(word.split("%")[0] ?? ""));
+  return client === undefined || server === undefined ? undefined : { client, server };
 }
 
 function connectionOf(pid: number): string | undefined {

@@ -64,7 +64,7 @@ const inputs = {
     default: false,
     change: "control",
     description:
-      "Whether the interface may be put on the bridge, and taken off again, although the default route (of the main table, IPv4 or IPv6) leads over it or the ssh connection of the run comes in at it: the host does not answer to addresses of a bridge's port, so both are cut off, until the bridge has the address and the route.",
+      "Whether the interface may be put on the bridge, and taken off again, although the default route (of the main table, IPv4 or IPv6) leads over it, or the ssh connection of the run comes in at it or goes out by it: the host does not answer to addresses of a bridge's port, so both are cut off, until the bridge has the address and the route.",
   },
   adopt: {
     ...adoptInput,

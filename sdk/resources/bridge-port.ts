@@ -174,9 +174,10 @@ export interface BridgePortArgs {
 
   /**
    * Whether the interface may be put on the bridge, and taken off again, although the default route (of the
-   * main table, IPv4 or IPv6) leads over it or the ssh connection of the run comes in at it: the host does
-   * not answer to addresses of a bridge's port, so both are cut off, until the bridge has the address and the
-   * route. Default: `false`. Only the provider reads it: a change writes nothing to the host.
+   * main table, IPv4 or IPv6) leads over it, or the ssh connection of the run comes in at it or goes out by
+   * it: the host does not answer to addresses of a bridge's port, so both are cut off, until the bridge has
+   * the address and the route. Default: `false`. Only the provider reads it: a change writes nothing to the
+   * host.
    */
   allowLockout?: pulumi.Input<boolean>;
 
@@ -228,9 +229,9 @@ export class BridgePort extends TuntapResource {
 
   /**
    * Whether the interface may be put on the bridge, and taken off again, although the default route (of the
-   * main table, IPv4 or IPv6) leads over it or the ssh connection of the run comes in at it: the host does
-   * not answer to addresses of a bridge's port, so both are cut off, until the bridge has the address and the
-   * route.
+   * main table, IPv4 or IPv6) leads over it, or the ssh connection of the run comes in at it or goes out by
+   * it: the host does not answer to addresses of a bridge's port, so both are cut off, until the bridge has
+   * the address and the route.
    */
   declare readonly allowLockout: pulumi.Output<boolean>;
 

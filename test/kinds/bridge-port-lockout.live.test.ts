@@ -29,6 +29,23 @@ describe("a lockout", () => {
       /route ::\/0 via 2001:db8::1 dev nic0/,
     ],
     [
+      "that of IPv4 in two halves",
+      async () => {
+        await route("0.0.0.0/1", "via", "192.0.2.1");
+        await route("128.0.0.0/1", "via", "192.0.2.1");
+      },
+      /on the way of the default route 0\.0\.0\.0\/1 via 192\.0\.2\.1 dev nic0/,
+    ],
+    [
+      "that of IPv6 in two halves, one of them elsewhere",
+      async () => {
+        await lab.ip("link", "set", "br1", "up");
+        await lab.ip("-6", "route", "add", "::/1", "dev", "br1");
+        await lab.ip("-6", "route", "add", "8000::/1", "via", "2001:db8::1");
+      },
+      /on the way of the default route 8000::\/1 via 2001:db8::1 dev nic0/,
+    ],
+    [
       "one of several next hops",
       () => route("default", "nexthop", "via", "192.0.2.1", "nexthop", "via", "192.0.2.2"),
       /it may be on the way of the default route default via several next hops/,
@@ -85,6 +102,13 @@ describe("a lockout", () => {
         await route("198.51.100.0/24", "via", "192.0.2.1");
       },
     ],
+    [
+      "to a half of all",
+      async () => {
+        await addresses("nic0");
+        await route("128.0.0.0/1", "via", "192.0.2.1");
+      },
+    ],
     ["that goes nowhere", () => route("blackhole", "default")],
   ])("is none by a route %s", async (_, prepare) => {
     await prepare();
@@ -110,6 +134,68 @@ describe("a lockout", () => {
       }
     },
   );
+
+  describe("by the way to the client of the ssh connection, whatever has this host's address", () => {
+    const connected = async (client: string, work: () => Promise<void>) => {
+      const before = process.env.SSH_CONNECTION;
+      const server = client.includes(":") ? "2001:db8:5::5" : "203.0.113.5";
+      process.env.SSH_CONNECTION = `${client} 50000 ${server} 22`;
+      try {
+        await work();
+      } finally {
+        if (before === undefined) delete process.env.SSH_CONNECTION;
+        else process.env.SSH_CONNECTION = before;
+      }
+    };
+    /** The address of this host is on the loopback interface, as routers have it. */
+    const onLoopback = async () => {
+      await lab.ip("addr", "replace", "203.0.113.5/32", "dev", "lo");
+      await lab.ip("addr", "replace", "2001:db8:5::5/128", "dev", "lo", "nodad");
+      await addresses("nic0");
+      await lab.ip("link", "set", "br1", "up");
+    };
+    const refused = (why: RegExp) => async () => {
+      const { problems } = await program.check(kind, "uplink", port());
+      expect(problems.map(({ message }) => message).join()).toMatch(why);
+      await expect(program.declare(kind, "uplink", port())).rejects.toThrow(/LOCKOUT/);
+      expect(await master()).toBeUndefined();
+    };
+    const made = async () => {
+      expect((await program.declare(kind, "uplink", port())).operation).toBe("create");
+    };
+
+    test("of a subnet of the interface", async () => {
+      await onLoopback();
+      await connected(
+        "192.0.2.77",
+        refused(/the ssh connection of this run, from 192\.0\.2\.77: route 192\.0\.2\.0\/24 dev nic0/),
+      );
+      await connected("2001:db8::77", refused(/from 2001:db8::77: route 2001:db8::\/64 dev nic0/));
+    });
+
+    test("behind a router", async () => {
+      await onLoopback();
+      await route("198.51.0.0/16", "via", "192.0.2.1");
+      await route("198.51.100.0/24", "dev", "br1", "metric", "9");
+      await connected("198.51.7.7", refused(/from 198\.51\.7\.7: route 198\.51\.0\.0\/16 via 192\.0\.2\.1/));
+      await connected("198.51.100.7", made);
+    });
+
+    test("by the lowest metric of several", async () => {
+      await onLoopback();
+      await route("198.51.100.0/24", "via", "192.0.2.1", "metric", "5");
+      await route("198.51.100.0/24", "dev", "br1", "metric", "9");
+      await connected("198.51.100.7", refused(/198\.51\.100\.0\/24 via 192\.0\.2\.1 dev nic0 metric 5/));
+      await route("198.51.100.0/24", "dev", "br1", "metric", "1");
+      await connected("198.51.100.7", made);
+    });
+
+    test("not of a connection that ends in another namespace", async () => {
+      await lab.ip("addr", "flush", "dev", "lo", "scope", "global");
+      await addresses("nic0");
+      await connected("192.0.2.77", made);
+    });
+  });
 
   test("by a drift that is repaired is refused, too, and so is leaving a bridge with the default route", async () => {
     await program.declare(kind, "uplink", port());

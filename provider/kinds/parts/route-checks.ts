@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses";
+import { type Cidr, canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
@@ -35,7 +35,8 @@ export function networkProblem(text: string, or = ""): string | undefined {
     : `has bits beyond its prefix length; write the network, ${network}, or the host, ${splitCidr(cidr).address}/${cidr.includes(":") ? 128 : 32}`;
 }
 
-function networkOf(cidr: string): string {
+/** The network that an address with that prefix length is in; canonical. */
+export function networkOf(cidr: Cidr): Cidr {
   const { address, prefixLength } = splitCidr(cidr);
   const kind = address.includes(":") ? ipaddr.IPv6 : ipaddr.IPv4;
   return `${canonicalAddress(kind.networkAddressFromCIDR(`${address}/${prefixLength}`).toString())}/${prefixLength}`;
