@@ -44,7 +44,7 @@ const inputs = {
     change: "replace",
     required: true,
     description:
-      "Interface that is put on the bridge, by name: one that this program did not make, such as a network card. Those that it makes have an input `bridge`.",
+      "Interface that is put on the bridge, by name: one that this program did not make, such as a network card. Those that it makes have an input `bridge`. It is left up, or down, as it is.",
   },
   bridge: {
     ...bridgeInput,
@@ -233,6 +233,11 @@ async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Hos
       ...problems,
       { property: "interface", code, message: `${facts.message}. ${remedy}`, warning: true },
     ];
+  }
+  if (!link.up && link.leases.length === 0) {
+    const inside = place === undefined ? "" : ` -n ${place}`;
+    const message = `interface ${JSON.stringify(name)} is down, and is left so: nothing passes over it until it is set up (\`ip${inside} link set ${link.name} up\`)`;
+    problems.push({ property: "interface", message, warning: true });
   }
   const { addresses } = await host.scenes.lately(place);
   const own = (addresses.get(link.ifindex) ?? []).filter(({ kernelMade }) => !kernelMade).map(addressText);

@@ -149,7 +149,8 @@ export interface BridgePortPort {
 export interface BridgePortArgs {
   /**
    * Interface that is put on the bridge, by name: one that this program did not make, such as a network card.
-   * Those that it makes have an input `bridge`. A change makes the object anew: it is deleted first.
+   * Those that it makes have an input `bridge`. It is left up, or down, as it is. A change makes the object
+   * anew: it is deleted first.
    */
   interface: pulumi.Input<string>;
 
@@ -204,7 +205,7 @@ export interface BridgePortArgs {
 export class BridgePort extends TuntapResource {
   /**
    * Interface that is put on the bridge, by name: one that this program did not make, such as a network card.
-   * Those that it makes have an input `bridge`.
+   * Those that it makes have an input `bridge`. It is left up, or down, as it is.
    */
   declare readonly interface: pulumi.Output<string>;
 

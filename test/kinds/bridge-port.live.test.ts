@@ -36,6 +36,19 @@ describe("an interface of others", () => {
     expect((await program.newRun().declare(kind, "uplink", port())).notices).toEqual([]);
   });
 
+  test("that is down is warned of, with the command, and stays down", async () => {
+    await lab.ip("link", "set", "nic0", "down");
+    const { notices } = await program.declare(kind, "uplink", port());
+    expect(notices).toEqual([
+      expect.stringContaining(
+        `interface "nic0" is down, and is left so: nothing passes over it until it is set up (\`ip -n ${lab.name} link set nic0 up\`)`,
+      ),
+    ]);
+    expect((await lab.mustHave("nic0")).flags).not.toContain("UP");
+    await lab.ip("link", "set", "nic0", "up");
+    expect((await program.newRun().declare(kind, "uplink", port())).notices).toEqual([]);
+  });
+
   test("changes bridges live", async () => {
     await program.declare(kind, "uplink", port());
     expect((await program.declare(kind, "uplink", port({ bridge: "br1" }))).operation).toBe("update");
