@@ -194,12 +194,15 @@ export class Checker {
   private async lookAtTheName(sought: Sought): Promise<Findings> {
     const { kind, identity, inputs } = sought;
     const target = { ...targetOf(kind, this.host, identity, inputs, undefined), glance: true as const };
-    const { object, obstacle, namespaceMissing } = await kind.sight(target, this.host);
+    const { object, obstacle, namespaceMissing, caution } = await kind.sight(target, this.host);
     if (namespaceMissing !== undefined && !this.claims.isClaimed(namespaceSpace, namespaceMissing)) {
       const message = `namespace ${JSON.stringify(namespaceMissing)} does not exist, and no Namespace resource of this program makes it. If one does, pass that resource's \`.name\` instead of text, so that it is made first`;
       return { problems: [], notices: [{ severity: "warning", message }] };
     }
-    if (object !== undefined || !obstacle || obstacle.sameStack) return { problems: [], notices: [] };
+    if (object !== undefined || !obstacle || obstacle.sameStack) {
+      const notices: Notice[] = caution === undefined ? [] : [{ severity: "warning", message: caution }];
+      return { problems: [], notices };
+    }
     const what = kind.describe(obstacle.object);
     if (inputs.adopt === true) return this.lookAtAdoption(sought, target, obstacle.object);
     const property = namingInput(kind);

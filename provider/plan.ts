@@ -55,6 +55,7 @@ export class Planner {
 
     const target = { ...targetOf(kind, this.host, wanted.identity, inputs, recorded), glance: true as const };
     const sighting = await kind.sight(target, this.host);
+    if (sighting.caution !== undefined) note("warning", sighting.caution);
     if (sighting.object === undefined) {
       // Nothing is left to replace: an update makes it as it is wanted now, wherever that is.
       result.changes = true;

@@ -17,7 +17,7 @@ import { noteFormerPort, restoreFormerPort } from "./parts/former-port";
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, namespaceInput } from "./parts/names";
-import { formerIn, markedLink, marksOf, portMark } from "./parts/port-marks";
+import { formerIn, markedLink, marksOf, othersMarks, portMark } from "./parts/port-marks";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
 
@@ -95,12 +95,29 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const observed = await observeLink(namespace, find, target, host);
   if (observed === undefined) return {};
   const former = formerOf(target, observed.link);
+  const caution = shares(observed, target);
   if (former !== undefined)
-    return { object: { ...observed, former, formerPort: noted(target, "__formerPort") } };
+    return { object: { ...observed, former, formerPort: noted(target, "__formerPort") }, caution };
   const master = masterOf(observed);
-  if (!master || wanted.adopt === true || isNamed(observed, master, wanted.bridge)) return {};
+  if (!master || wanted.adopt === true || isNamed(observed, master, wanted.bridge)) return { caution };
   const object = { ...observed, former: master.name, formerPort: undefined };
   return { obstacle: { object, sameStack: false, leased: false } };
+}
+
+function shares({ link, namespace }: ObservedLink, { lease }: Target): string | undefined {
+  const marks = othersMarks(link, lease);
+  if (marks.length === 0) return undefined;
+  const inside = namespace === undefined ? "" : ` -n ${namespace}`;
+  return `interface ${JSON.stringify(link.name)} is put on a bridge by another BridgePort, too, of another program or under another name (${marks.join(", ")}): it stays there until the last of them goes. If that one is declared nowhere any more, take its mark off: \`ip${inside} link property del dev ${link.name} altname ${marks[0]}\``;
+}
+
+/** Whether it stays on the bridge for the sake of another resource that put it there, too, when this one goes. */
+function isKept(observed: Observed, { lease }: Target): boolean {
+  const { link, former } = observed;
+  const bridge = masterOf(observed)?.name;
+  return othersMarks(link, lease)
+    .map(formerIn)
+    .some((other) => other === former || other === bridge);
 }
 
 function isNamed({ neighbours }: ObservedLink, link: Link, name: unknown): boolean {
@@ -177,8 +194,10 @@ async function create(target: Target, desired: Desired, host: Host): Promise<Inp
   const { link, neighbours, ifindex } = observed;
   const wanted = bridgeIndex(neighbours, desired.bridge ?? "");
   if (link.master !== wanted) await refuseLockout(observed, desired, host);
-  const former = masterOf(observed)?.name ?? "";
-  const formerPort = await noteFormerPort(observed, host);
+  // Put there by another resource, its way back is that one's.
+  const [other] = link.master === wanted ? othersMarks(link, target.lease) : [];
+  const former = other === undefined ? (masterOf(observed)?.name ?? "") : formerIn(other);
+  const formerPort = other === undefined ? await noteFormerPort(observed, host) : undefined;
   const mark = addAlternativeName(ifindex, portMark(target.lease, former));
   const [reply] = await host.batch.send(namespace, [mark]);
   if (accepted(reply, errno.EEXIST)) return { __former: former, __formerPort: formerPort };
@@ -196,14 +215,17 @@ function missing(name: string, namespace: string | undefined): TuntapError {
   });
 }
 
-/** Puts it back to where it was, unless somebody else has put it elsewhere meanwhile; then only the note goes. */
+/**
+ * Puts it back to where it was, unless somebody else has put it elsewhere meanwhile, or another resource has it on the
+ * bridge, too; then only the note goes.
+ */
 async function remove(target: Target, observed: Observed, host: Host): Promise<void> {
   const { link, namespace, neighbours, ifindex, former, formerPort } = observed;
   const master = masterOf(observed);
   const bridge = target.recorded?.bridge ?? target.wanted?.bridge;
   const back = former === "" ? 0 : (neighbours.named(former)?.ifindex ?? 0);
   const writes = marksOf(link, target.lease).map((name) => removeAlternativeName(ifindex, name));
-  const stayed = master !== undefined && isNamed(observed, master, bridge);
+  const stayed = master !== undefined && isNamed(observed, master, bridge) && !isKept(observed, target);
   if (stayed && back !== master.ifindex) writes.unshift(setLink(ifindex, { master: back }));
   const replies = await host.batch.send(namespace, writes);
   if (stayed && back !== 0 && formerPort !== undefined && replies.every((reply) => accepted(reply)))
@@ -270,7 +292,8 @@ async function inUse(target: Target, observed: Observed, host: Host): Promise<st
   const { link, namespace, neighbours } = observed;
   const { allowLockout, bridge } = target.recorded ?? target.wanted ?? {};
   const master = masterOf(observed);
-  if (allowLockout === true || !master || !isNamed(observed, master, bridge)) return undefined;
+  if (allowLockout === true || !master || !isNamed(observed, master, bridge) || isKept(observed, target))
+    return undefined;
   return lifeline({ link, namespace, links: neighbours }, host, "others");
 }
 

@@ -103,6 +103,8 @@ export interface Sighting<Observed> {
   obstacle?: Obstacle<Observed>;
   /** A namespace that does not exist. */
   namespaceMissing?: string;
+  /** What others may have to do with it, for plans; it hinders nothing. */
+  caution?: string;
 }
 
 export interface Obstacle<Observed> {

@@ -231,7 +231,12 @@ async function sight(target: Target, host: Host): Promise<Sighting<ObservedRoute
   const route = ours(recorded && keyText(recorded)) ?? ours(name);
   const other = routes.get(name)?.find(({ protocol }) => protocol !== routeProtocol);
   const isElsewhere = route !== undefined && routeKey(route) !== name;
+  const known = recorded && keyText(recorded);
+  const found = known === name ? undefined : ours(name);
   return {
+    ...(found && {
+      caution: `${describeRoute(found, links)} is there already, and this resource has no record of it: if another program declares it, they share it, so each writes it as it declares it, and it goes with the first of them that goes`,
+    }),
     // One that no record names is taken up.
     ...(route && { object: observed(route), leaseLost: recorded === undefined }),
     ...(other &&

@@ -162,6 +162,79 @@ describe("an interface of others", () => {
   });
 });
 
+describe("two programs that put one interface on the same bridge", () => {
+  const shared =
+    /interface "nic0" is put on a bridge by another BridgePort, too, .*\(tuntap-port-[0-9a-f]{32}\): it stays there until the last of them goes\..*`ip -n \S+ link property del dev nic0 altname tuntap-port-/;
+
+  test.each(["first", "second"])("is said; it stays until both are gone, the %s first", async (order) => {
+    const before = await ports();
+    const second = new Program();
+    expect((await program.declare(kind, "uplink", port())).notices).toEqual([]);
+    const { problems, notices } = await second.check(kind, "uplink", port());
+    expect(problems).toEqual([]);
+    expect(notices.map(({ message }) => message)).toEqual([expect.stringMatching(shared)]);
+    expect((await second.declare(kind, "uplink", port())).operation).toBe("create");
+    const again = await program.newRun().declare(kind, "uplink", port());
+    expect(again).toMatchObject({ operation: "same", notices: [expect.stringMatching(shared)] });
+    const [one, other] = order === "first" ? [program, second] : [second, program];
+    await one.newRun().remove("uplink");
+    expect(await master()).toBe("br0");
+    expect(await altnames()).toHaveLength(1);
+    expect((await other.newRun().declare(kind, "uplink", port())).notices).toEqual([]);
+    await other.newRun().remove("uplink");
+    expect(await ports()).toEqual(before);
+  });
+
+  test("is no hindrance to the end of the first, whatever leads over the bridge", async () => {
+    const second = new Program();
+    await program.declare(kind, "uplink", port());
+    await second.declare(kind, "uplink", port());
+    await lab.ip("addr", "add", "192.0.2.9/24", "dev", "br0");
+    await lab.ip("route", "add", "default", "via", "192.0.2.1");
+    await program.newRun().remove("uplink");
+    expect(await master()).toBe("br0");
+    await expect(second.newRun().remove("uplink")).rejects.toMatchObject({ code: "LOCKOUT" });
+    expect(await master()).toBe("br0");
+  });
+
+  test("of a former bridge: it is put back there by the last", async () => {
+    await lab.ip("link", "set", "nic0", "master", "br1");
+    const second = new Program();
+    await program.declare(kind, "uplink", port({ adopt: true }));
+    await second.declare(kind, "uplink", port());
+    await program.newRun().remove("uplink");
+    expect(await master()).toBe("br0");
+    await second.newRun().remove("uplink");
+    expect(await master()).toBe("br1");
+    expect(await altnames()).toEqual([]);
+  });
+
+  test("one that was given another logical name stays when the old resource goes", async () => {
+    await program.declare(kind, "old", port());
+    const next = program.newRun();
+    const kept = next.state.get("old");
+    if (kept === undefined) throw new Error("it is recorded");
+    next.state.delete("old");
+    expect((await next.declare(kind, "new", port())).operation).toBe("create");
+    next.state.set("old", kept);
+    await next.remove("old");
+    expect(await master()).toBe("br0");
+    expect((await next.newRun().declare(kind, "new", port())).notices).toEqual([]);
+    await next.remove("new");
+    expect(await master()).toBeUndefined();
+  });
+
+  test("one of which took it from the other's bridge puts it back there", async () => {
+    const second = new Program();
+    await program.declare(kind, "uplink", port());
+    await second.declare(kind, "uplink", port({ bridge: "br1", adopt: true }));
+    expect(await master()).toBe("br1");
+    await second.newRun().remove("uplink");
+    expect(await master()).toBe("br0");
+    expect((await program.newRun().declare(kind, "uplink", port())).operation).toBe("same");
+  });
+});
+
 describeRows(
   () => port({ port: { isolated: true, cost: 7 } }),
   [

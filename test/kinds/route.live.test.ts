@@ -463,6 +463,40 @@ test("ours was replaced by somebody: said, refused, and not deleted", async () =
   expect(await shown("static")).toHaveLength(1);
 });
 
+describe("one that this package made, and of which there is no record", () => {
+  const warning = (destination: string) =>
+    new RegExp(
+      `^route ${destination} via 192\\.0\\.2\\.9 dev tap0 \\(protocol 116, of pulumi-tuntap\\) is there already, and this resource has no record of it: if another program declares it, they share it`,
+    );
+
+  test("is shared by two programs, which the plan of the second says", async () => {
+    const second = new Program();
+    expect((await program.declare(kind, "one", base4())).notices).toEqual([]);
+    const other = { ...base4(), gateway: "192.0.2.8" };
+    const { problems, notices } = await second.check(kind, "one", other);
+    expect(problems).toEqual([]);
+    expect(notices.map(({ message }) => message)).toEqual([
+      expect.stringMatching(warning("203\\.0\\.113\\.0/24")),
+    ]);
+    await second.declare(kind, "one", other);
+    expect(await only()).toMatchObject({ gateway: "192.0.2.8" });
+    expect((await second.newRun().declare(kind, "one", other)).notices).toEqual([]);
+    expect(say((await program.newRun().plan(kind, "one", base4())).notices)).toMatch(
+      /gateway: 192\.0\.2\.8 on the host, 192\.0\.2\.9 declared: changed outside this program/,
+    );
+  });
+
+  test("is said, too, where a route is to become that one", async () => {
+    const second = new Program();
+    await program.declare(kind, "one", base4());
+    await second.declare(kind, "one", { ...base4(), destination: "203.0.112.0/24" });
+    const plan = await second.newRun().plan(kind, "one", base4());
+    expect(plan.notices.map(({ message }) => message)).toEqual([
+      expect.stringMatching(warning("203\\.0\\.113\\.0/24")),
+    ]);
+  });
+});
+
 test("another namespace: it goes here and comes there", async () => {
   const other = await Lab.open();
   try {

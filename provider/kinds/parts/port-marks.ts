@@ -25,6 +25,14 @@ export function marksOf({ alternativeNames }: Link, lease: string): string[] {
   return alternativeNames.filter((name) => name === plain || name.startsWith(`${plain}-`));
 }
 
+const pattern = new RegExp(`^${prefix}[0-9a-f]{${digits}}(-|$)`);
+
+/** The marks of other resources on an interface: all of them have it on the bridge. */
+export function othersMarks(link: Link, lease: string): string[] {
+  const own = marksOf(link, lease);
+  return link.alternativeNames.filter((name) => pattern.test(name) && !own.includes(name));
+}
+
 /** What the interface of a mark was a port of before. */
 export function formerIn(mark: string): string {
   return mark.slice(prefix.length + digits + 1);
