@@ -31,7 +31,7 @@ import {
   targetOf,
   type Wanted,
 } from "./request";
-import { validate, without } from "./validate";
+import { dependsOn, validate, without } from "./validate";
 
 export interface CheckResult {
   inputs: Record<string, unknown>;
@@ -86,13 +86,11 @@ export class Checker {
     problems.push(...found.filter(({ warning }) => !warning));
     if (problems.length === 0) {
       // What is not known yet may turn out to be as it should.
-      const about = (message: string) => [...unknown].some((name) => message.includes(`\`${name}\``));
-      for (const { message, unless = [] } of [
-        ...found.filter(({ warning }) => warning),
-        ...(kind.warnings?.(inputs) ?? []),
-      ]) {
+      const isOpen = dependsOn(kind, unknown);
+      for (const problem of [...found.filter(({ warning }) => warning), ...(kind.warnings?.(inputs) ?? [])]) {
+        const { message, unless = [] } = problem;
         const seenTo = unless.some(({ space, name }) => this.claims.isClaimed(space, name));
-        if (!about(message) && !seenTo) notices.push({ severity: "warning", message });
+        if (!isOpen(problem) && !seenTo) notices.push({ severity: "warning", message });
       }
       const sought = this.soughtBy(kind, { ...wanted, inputs });
       notices.push(...(await this.lintOf(kind, { ...wanted, inputs }, sought)));

@@ -1,7 +1,15 @@
 import type { ErrorObject } from "ajv";
 import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
-import type { Declaration, FieldSchema, InputSchema, Inputs, Problem, ValueSchema } from "./kinds/kind";
+import type {
+  Declaration,
+  FieldSchema,
+  InputSchema,
+  Inputs,
+  Problem,
+  SetKind,
+  ValueSchema,
+} from "./kinds/kind";
 import { rememberedOf } from "./remember";
 import { validators } from "./validators";
 
@@ -32,11 +40,17 @@ export function validate(
   const broken = new Set(problems.map((problem) => problem.property));
   const sound = without(inputs, broken);
   // A rule about two inputs would only repeat what is already said of one of them.
-  const ruled = (kind.rules?.(sound) ?? []).filter(
-    ({ property, message }) =>
-      !broken.has(property) && ![...broken, ...unknown].some((name) => message.includes(`\`${name}\``)),
-  );
+  const depends = dependsOn(kind, new Set([...broken, ...unknown]));
+  const ruled = (kind.rules?.(sound) ?? []).filter((problem) => !depends(problem));
   return { inputs, problems: [...problems, ...ruled] };
+}
+
+/** Whether a problem may be none, depending on inputs whose values are not known, or on what members of a set have of them. */
+export function dependsOn(kind: Declaration, names: ReadonlySet<string>): (problem: Problem) => boolean {
+  const derived = (kind as Partial<SetKind>).derived ?? {};
+  const open = [...names].flatMap((name) => [name, ...(Object.hasOwn(derived, name) ? derived[name]! : [])]);
+  return ({ property, message, dependsOn: more = [] }) =>
+    open.some((name) => name === property || more.includes(name) || message.includes(`\`${name}\``));
 }
 
 /** The inputs but those. */

@@ -66,6 +66,8 @@ export interface Problem {
   code?: ErrorCode;
   /** It may still turn out well: said, but not refused. */
   warning?: true;
+  /** Inputs on which it depends, beside those that the message names in backticks: not said while one is not known. */
+  dependsOn?: readonly string[];
   /** Not said where another resource of the program has claimed one of these: that one sees to it. */
   unless?: readonly { space: string; name: string }[];
 }

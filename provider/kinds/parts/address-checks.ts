@@ -93,6 +93,7 @@ function netmaskRules({ address, netmask, peerAddress, mode }: Inputs): Problem[
       {
         property: "address",
         message: `address ${JSON.stringify(address)} has no netmask; add \`netmask\` (for example "255.255.255.0"), or write the address as "${address}/24"${peer}`,
+        dependsOn: ["peerAddress"],
       },
     ];
   }
