@@ -157,6 +157,8 @@ Napi::Value from(Napi::Env env, const ModuleReport& report) {
   object["builtIn"] = facts.built_in;
   object["available"] = facts.available;
   object["initialised"] = facts.initialised;
+  if (!facts.config.empty())
+    object["config"] = Napi::Buffer<char>::Copy(env, facts.config.data(), facts.config.size());
   object["releases"] = texts(env, facts.releases);
   object["users"] = texts(env, facts.users);
   object["parameters"] = parameters;

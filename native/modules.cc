@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 
 namespace tuntap {
@@ -77,16 +78,34 @@ bool lists(const std::string& path, const std::string& module) {
   return false;
 }
 
-/// Built-in ones without parameters have no folder in /sys/module, and without modules.builtin only this
-/// tells.
+/// Whether a line of kallsyms, `ADDRESS TYPE SYMBOL`, is about the beginning of that module, and of the
+/// kernel itself: a symbol of a loaded module is followed by `[MODULE]`.
+bool begins(const std::string& line, const std::string& module) {
+  const size_t at = line.rfind(' ') + 1;
+  if (at == 0 || line.back() == ']') return false;
+  const std::string symbol = line.substr(at);
+  // From Linux 5.11 on, where data are listed too.
+  if (symbol.rfind("__initcall__kmod_" + module + "__", 0) == 0) return true;
+  for (const char* const ending :
+       {"_init", "_module_init", "_init_module", "_mod_init", "_modinit", "_init_fs"}) {
+    if (symbol == module + ending) return true;
+  }
+  return symbol == "init_" + module + "_fs";
+}
+
+/// Built-in ones without parameters have no folder in /sys/module, and without modules.builtin only the names
+/// of functions tell.
 bool has_init(const std::string& symbols, const std::string& module) {
-  const std::string wanted = " " + module + "_init";
   std::ifstream file(symbols);
   for (std::string line; std::getline(file, line);) {
-    if (line.size() > wanted.size() && line.compare(line.size() - wanted.size(), wanted.size(), wanted) == 0)
-      return true;
+    if (begins(line, module)) return true;
   }
   return false;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -108,7 +127,12 @@ ModuleFacts read_module(const std::string& name, const ModuleRoots& roots) {
   facts.state = first_line(folder + "/initstate");
   facts.built_in = lists(installed + "/modules.builtin", module);
   facts.available = lists(installed + "/modules.dep", module);
-  facts.initialised = !facts.modular && !facts.present && has_init(roots.proc + "/kallsyms", module);
+  if (!facts.present && !facts.built_in && !facts.available) {
+    facts.initialised = has_init(roots.proc + "/kallsyms", module);
+    if (!facts.initialised) facts.config = contents(roots.proc + "/config.gz");
+    if (!facts.initialised && facts.config.empty())
+      facts.config = contents(roots.boot + "/config-" + facts.release);
+  }
   facts.releases = names_in(roots.lib);
   facts.users = names_in(folder + "/holders");
   for (const std::string& parameter : names_in(folder + "/parameters")) {

@@ -15,17 +15,19 @@ struct ModuleRoots {
   std::string sys = "/sys/module";
   std::string lib = "/lib/modules";
   std::string proc = "/proc";
+  std::string boot = "/boot";
   std::string release;  ///< empty: that of the kernel that runs
 };
 
 struct ModuleFacts {
-  std::string release;                ///< of the kernel that runs
-  bool modular = false;               ///< whether that kernel can load modules at all
-  bool present = false;               ///< there is a folder for it in /sys/module
-  std::string state;                  ///< initstate, only of one that was loaded: live, coming, going
-  bool built_in = false;              ///< modules.builtin names it
-  bool available = false;             ///< modules.dep names it
-  bool initialised = false;           ///< in a kernel without modules: it has a function NAME_init
+  std::string release;       ///< of the kernel that runs
+  bool modular = false;      ///< whether that kernel can load modules at all
+  bool present = false;      ///< there is a folder for it in /sys/module
+  std::string state;         ///< initstate, only of one that was loaded: live, coming, going
+  bool built_in = false;     ///< modules.builtin names it
+  bool available = false;    ///< modules.dep names it
+  bool initialised = false;  ///< none of those, but the kernel itself has a function that begins it
+  std::string config;  ///< none of those either: how the kernel was configured, if readable; may be gzip
   std::vector<std::string> releases;  ///< kernels that have a folder in /lib/modules
   std::vector<std::string> users;     ///< modules that use it
   std::vector<std::pair<std::string, std::string>> parameters;  ///< those that can be read

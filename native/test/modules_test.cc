@@ -15,8 +15,8 @@ namespace {
 /// A tree of files below /run, which is the test's own.
 class Tree {
  public:
-  Tree() : roots_{"/run/sys", "/run/lib", "/run/proc", "6.1.0-7"} {
-    for (const char* const folder : {"/run/sys", "/run/lib", "/run/proc"}) ::mkdir(folder, 0755);
+  Tree() : roots_{"/run/sys", "/run/lib", "/run/proc", "/run/boot", "6.1.0-7"} {
+    for (const char* const folder : {"/run/sys", "/run/lib", "/run/proc", "/run/boot"}) ::mkdir(folder, 0755);
   }
 
   Tree& file(const std::string& path, const std::string& text) {
@@ -82,16 +82,35 @@ TEST(one_that_can_be_loaded_is_told_from_one_of_another_kernel) {
   CHECK(!tree.read("other").available);
 }
 
-TEST(in_a_kernel_without_modules_a_function_tells) {
+TEST(a_function_of_the_kernel_itself_tells_one_that_is_built_in) {
   Tree tree;
-  tree.file("proc/kallsyms",
-            "0000 t __pfx_tun_init\n0000 t tun_init\n0000 t veth_init_queues\n0000 t my_bond_init\n");
+  tree.file(
+      "proc/kallsyms",
+      "0000 t __pfx_tun_init\n0000 t tun_init\n0000 t veth_init_queues\n0000 t my_bond_init\n"
+      "0000 t nf_tables_module_init\n0000 t ifb_init_module\n0000 t ext4_init_fs\n0000 t init_btrfs_fs\n"
+      "0000 d __initcall__kmod_br_netfilter__387_1200_br_netfilter_init6\n0000 t dummy_init\t[dummy]\n");
   CHECK(!tree.read("tun").modular);
-  CHECK(tree.read("tun").initialised);
-  CHECK(!tree.read("veth").initialised);
-  CHECK(!tree.read("bond").initialised);
+  for (const char* const name : {"tun", "nf_tables", "nf-tables", "ifb", "ext4", "btrfs", "br_netfilter"})
+    CHECK(tree.read(name).initialised);
+  for (const char* const name : {"veth", "bond", "dummy", "nf", "br", "netfilter", "my"})
+    CHECK(!tree.read(name).initialised);
+  // Also where others can be loaded; whose files are there, is no part of the kernel.
   tree.file("proc/modules", "");
+  CHECK(tree.read("tun").initialised);
+  tree.file("lib/6.1.0-7/modules.dep", "kernel/drivers/net/tun.ko:\n");
   CHECK(!tree.read("tun").initialised);
+}
+
+TEST(how_the_kernel_was_configured_is_given_where_nothing_else_tells) {
+  Tree tree;
+  CHECK_EQUAL(tree.read("stp").config, "");
+  tree.file("boot/config-6.1.0-8", "CONFIG_STP=m\n").file("boot/config-6.1.0-7", "CONFIG_STP=y\n");
+  CHECK_EQUAL(tree.read("stp").config, "CONFIG_STP=y\n");
+  const std::string packed("\x1f\x8b\0x", 4);
+  tree.file("proc/config.gz", packed).file("proc/kallsyms", "0000 t tun_init\n").file("sys/vxlan/uevent", "");
+  CHECK_EQUAL(tree.read("stp").config, packed);
+  CHECK_EQUAL(tree.read("tun").config, "");
+  CHECK_EQUAL(tree.read("vxlan").config, "");
 }
 
 TEST(what_is_no_name_or_parameter_of_a_module_is_refused_before_anything_runs) {

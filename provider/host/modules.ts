@@ -1,10 +1,13 @@
 import { TuntapError } from "../errors";
 import type { Kernel, ModuleChange, ModuleFacts } from "../kernel/kernel";
+import { isConfigured } from "./module-config";
 
 /**
  * `other-kernel`: there are modules, but none of the kernel that runs, as after an upgrade without a reboot.
+ * `unknown`: it is not loaded, and none can be loaded here: the kernel has none, or no folder of modules is there. It
+ * may be built in all the same, as not every kernel shows of everything that it is.
  */
-export type ModuleState = "built-in" | "loaded" | "loadable" | "absent" | "other-kernel";
+export type ModuleState = "built-in" | "loaded" | "loadable" | "absent" | "other-kernel" | "unknown";
 
 export interface Module {
   /** As the kernel has it, with underscores. */
@@ -54,14 +57,17 @@ export function moduleName(text: string): string {
 }
 
 function moduleOf(name: string, facts: ModuleFacts): Module {
-  return { name: moduleName(name), state: moduleState(facts), facts };
+  return { name: moduleName(name), state: moduleState(moduleName(name), facts), facts };
 }
 
-export function moduleState(facts: ModuleFacts): ModuleState {
-  const { modular, present, state, builtIn, available, initialised, release, releases } = facts;
+/** @param name with underscores. */
+export function moduleState(name: string, facts: ModuleFacts): ModuleState {
+  const { modular, present, state, builtIn, available, initialised, config, release, releases } = facts;
   if (state !== undefined) return "loaded";
   if (present || builtIn || initialised) return "built-in";
-  if (!modular) return "absent";
+  if (config !== undefined && isConfigured(config, name)) return "built-in";
+  if (!modular) return "unknown";
   if (available) return "loadable";
-  return releases.length > 0 && !releases.includes(release) ? "other-kernel" : "absent";
+  if (releases.length === 0) return "unknown";
+  return releases.includes(release) ? "absent" : "other-kernel";
 }

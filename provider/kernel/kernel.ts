@@ -172,8 +172,10 @@ export interface ModuleFacts {
   builtIn: boolean;
   /** modules.dep names it. */
   available: boolean;
-  /** In a kernel that cannot load modules: it has a function NAME_init. */
+  /** None of those, but the kernel itself has a function that begins it, as the names in /proc/kallsyms tell. */
   initialised: boolean;
+  /** None of those either: how the kernel was configured, where that can be read; text, or gzip of it. */
+  config?: Buffer;
   /** Kernels that have a folder in /lib/modules. */
   releases: string[];
   /** Modules that use it. */

@@ -93,7 +93,7 @@ function bootParameters(module: Module, wanted: readonly string[]): TuntapError 
 }
 
 function missing({ name, state, facts }: Module): TuntapError {
-  const { release, releases, modular } = facts;
+  const { release, releases } = facts;
   if (state === "other-kernel") {
     return new TuntapError("MODULE_MISSING", {
       message: `there is no module ${name} of the kernel that runs, ${release}: /lib/modules has those of ${releases.join(", ")} only`,
@@ -102,15 +102,21 @@ function missing({ name, state, facts }: Module): TuntapError {
     });
   }
   return new TuntapError("MODULE_MISSING", {
-    message: modular
-      ? `there is no module ${name} of kernel ${release}`
-      : `kernel ${release} has no module ${name} built in, and cannot load any`,
+    message: `there is no module ${name} of kernel ${release}`,
     property: "name",
-    ...(!modular && { remedy: "Check the name, or run a kernel that has it." }),
   });
 }
 
-const isThere = ({ state }: Module) => state === "built-in" || state === "loaded";
+/** Where neither can be proved, that it is there or that it is not, nothing is refused. */
+function unproven({ name, facts: { release, modular } }: Module): Problem {
+  const message = modular
+    ? `module ${name} is not loaded, and neither the kernel nor /lib/modules, which is not there, shows whether kernel ${release} has it: it is taken to be built in. Where it is not, as in a container, load it on the host (\`modprobe ${name}\`), or give the container the host's /lib/modules (\`-v /lib/modules:/lib/modules:ro\`) and CAP_SYS_MODULE`
+    : `kernel ${release} loads no modules and does not show whether ${name} is built in: it is taken to be. Check the name; if it is right and something is missing that the module would bring, run a kernel that has it`;
+  return { property: "name", message, warning: true };
+}
+
+/** Or there is no way to tell. */
+const isThere = ({ state }: Module) => ["built-in", "loaded", "unknown"].includes(state);
 
 /** What was found before this resource did anything. */
 function foundState({ recorded, made }: Target): unknown {
@@ -131,6 +137,7 @@ async function hostRules(
 ): Promise<Problem[]> {
   if (typeof name !== "string") return [];
   const module = await host.modules.find(name);
+  if (module.state === "unknown") return [unproven(module)];
   const list = (wanted ?? []) as string[];
   const refusal =
     module.state === "absent" || module.state === "other-kernel"
@@ -156,13 +163,17 @@ function hiddenParameters(module: Module, wanted: readonly string[]): Problem[] 
 export const kernelModule: Kind<Desired, Observed> = {
   name: "KernelModule",
   description:
-    "A module of the kernel: loaded by modprobe where it is not there, left alone where it is loaded or built in. It stays when the resource goes, unless `unload` says otherwise. A module that is of another kernel than the one that runs, as after an upgrade without a reboot, is told from one that does not exist.",
+    "A module of the kernel: loaded by modprobe where it is not there, left alone where it is loaded or built in. It stays when the resource goes, unless `unload` says otherwise. A module that is of another kernel than the one that runs, as after an upgrade without a reboot, is told from one that does not exist. What is built in is told by /sys/module, modules.builtin, and the names and the configuration that the kernel shows of itself; where none of them says so and none can be loaded (a kernel without modules, a container without /lib/modules), that is warned of, and it is taken to be built in.",
   example: `const filter = new tuntap.KernelModule("filter", { name: "br_netfilter" });
 
 export const state = filter.state;`,
   inputs,
   outputs: {
-    state: { type: "string", description: 'How it is there: `"built-in"` or `"loaded"`.' },
+    state: {
+      type: "string",
+      description:
+        'How it is there: `"built-in"`, `"loaded"`, or `"unknown"` where the kernel does not show whether it is.',
+    },
   },
   naming: {
     of: (values, unknown) =>

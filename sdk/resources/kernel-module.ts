@@ -30,7 +30,10 @@ export interface KernelModuleArgs {
 /**
  * A module of the kernel: loaded by modprobe where it is not there, left alone where it is loaded or built
  * in. It stays when the resource goes, unless `unload` says otherwise. A module that is of another kernel
- * than the one that runs, as after an upgrade without a reboot, is told from one that does not exist.
+ * than the one that runs, as after an upgrade without a reboot, is told from one that does not exist. What is
+ * built in is told by /sys/module, modules.builtin, and the names and the configuration that the kernel shows
+ * of itself; where none of them says so and none can be loaded (a kernel without modules, a container without
+ * /lib/modules), that is warned of, and it is taken to be built in.
  *
  * ```ts
  * const filter = new tuntap.KernelModule("filter", { name: "br_netfilter" });
@@ -55,7 +58,9 @@ export class KernelModule extends TuntapResource {
    */
   declare readonly unload: pulumi.Output<boolean>;
 
-  /** How it is there: `"built-in"` or `"loaded"`. */
+  /**
+   * How it is there: `"built-in"`, `"loaded"`, or `"unknown"` where the kernel does not show whether it is.
+   */
   declare readonly state: pulumi.Output<string>;
 
   /** @param name the logical name, unique among the resources of this kind in a program. */

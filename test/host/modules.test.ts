@@ -1,7 +1,9 @@
 /** What follows from what is known of a module; the reading is tested with trees of files in native/test. */
 
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { Host } from "../../provider/host/host";
+import { isConfigured } from "../../provider/host/module-config";
 import { moduleName, moduleState } from "../../provider/host/modules";
 import type { ModuleFacts } from "../../provider/kernel/kernel";
 import { kinds } from "../../provider/kinds";
@@ -29,12 +31,35 @@ test.each<[string, Partial<ModuleFacts>]>([
   ["built-in", { builtIn: true }],
   ["built-in", { modular: false, initialised: true, releases: [] }],
   ["loadable", { available: true }],
+  ["built-in", { initialised: true, releases: [] }],
+  ["built-in", { modular: false, config: Buffer.from("CONFIG_STP=y\n"), releases: [] }],
+  ["built-in", { config: Buffer.from("CONFIG_STP=y\n"), releases: ["6.1.0-8"] }],
   ["absent", {}],
-  ["absent", { releases: [] }],
-  ["absent", { modular: false, available: true }],
+  ["unknown", { releases: [] }],
+  ["unknown", { releases: [], config: Buffer.from("CONFIG_STP=m\nCONFIG_STP_MORE=y\n") }],
+  ["unknown", { modular: false, available: true }],
   ["other-kernel", { releases: ["6.1.0-8", "6.1.0-9"] }],
-  ["absent", { modular: false, releases: ["6.1.0-8"] }],
-])("%s: %j", (state, more) => expect(moduleState(facts(more))).toBe(state));
+  ["unknown", { modular: false, releases: ["6.1.0-8"] }],
+])("%s: %j", (state, more) => expect(moduleState("stp", facts(more))).toBe(state));
+
+test.each([
+  ["nf_tables", "NF_TABLES=y", true],
+  ["nf_tables", "NF_TABLES=m", false],
+  ["nf_tables", "NF_TABLES_INET=y", false],
+  ["ext4", "EXT4_FS=y", true],
+  ["x_tables", "NETFILTER_XTABLES=y", true],
+  ["br_netfilter", "BRIDGE_NETFILTER=y", true],
+  ["8021q", "VLAN_8021Q=y", true],
+  ["xt_mark", "NETFILTER_XT_MARK=y", true],
+  ["xt_comment", "NETFILTER_XT_MATCH_COMMENT=y", true],
+  ["sch_fq", "NET_SCH_FQ=y", true],
+  ["tcp_bbr", "TCP_CONG_BBR=y", true],
+])("%s by CONFIG_%s is built in: %s", (name, line, there) => {
+  const text = Buffer.from(`# made\nCONFIG_ONE=y\nCONFIG_${line}\nCONFIG_TWO=m\n`);
+  expect(isConfigured(text, name)).toBe(there);
+  expect(isConfigured(gzipSync(text), name)).toBe(there);
+  expect(isConfigured(gzipSync(text).subarray(0, 12), name)).toBe(false);
+});
 
 test("a dash is an underscore", () => expect(moduleName("nf-nat")).toBe("nf_nat"));
 
@@ -66,5 +91,26 @@ test("a module of another kernel is refused with both versions and what to do", 
       message:
         "there is no module tun of the kernel that runs, 6.1.0-7: /lib/modules has those of 6.1.0-8 only. Reboot into the installed kernel, or install the modules of the one that runs.",
     },
+  ]);
+});
+
+test.each([
+  [
+    "a container without /lib/modules",
+    { releases: [] },
+    "module tun is not loaded, and neither the kernel nor /lib/modules, which is not there, shows whether kernel 6.1.0-7 has it: it is taken to be built in. Where it is not, as in a container, load it on the host (`modprobe tun`), or give the container the host's /lib/modules (`-v /lib/modules:/lib/modules:ro`) and CAP_SYS_MODULE",
+  ],
+  [
+    "a kernel without modules",
+    { modular: false },
+    "kernel 6.1.0-7 loads no modules and does not show whether tun is built in: it is taken to be. Check the name; if it is right and something is missing that the module would bring, run a kernel that has it",
+  ],
+])("%s: what cannot be known is warned of, and not refused", async (_, more, message) => {
+  const kernel = new ScriptedKernel();
+  kernel.module = async () => facts(more);
+  const kind = kinds.KernelModule as Kind;
+  const host = new Host(kernel);
+  expect(await kind.hostRules?.({ name: "tun" }, new Set(), host)).toEqual([
+    { property: "name", message, warning: true },
   ]);
 });
