@@ -216,8 +216,12 @@ export async function describeLoss(
 ): Promise<string> {
   const restarted = target.recorded?.__bootId !== (await host.bootId());
   const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
+  const what = `${String(target.recorded?.name ?? target.name)}${where}`;
+  // It is there, but as the host has it.
+  if (restarted && kind.permanent)
+    return `what was done with ${what} ended when the host was restarted; ${consequence}`;
   const why = restarted
     ? "the host was restarted"
     : ((await kind.explainLoss?.(target, host)) ?? "it was deleted outside this program");
-  return `${String(target.recorded?.name ?? target.name)}${where} no longer exists (${why}); ${consequence}`;
+  return `${what} no longer exists (${why}); ${consequence}`;
 }

@@ -38,7 +38,7 @@ const inputs = {
     default: false,
     change: "control",
     description:
-      "Unload it when the resource goes, if this resource loaded it; and where only that gives it other parameters. It is refused while something uses it.",
+      "Unload it when the resource goes, if this resource loaded it since the host was started; and where only that gives it other parameters. It is refused while something uses it.",
   },
 } as const satisfies Record<string, InputSchema>;
 
@@ -118,15 +118,17 @@ function unproven({ name, facts: { release, modular } }: Module): Problem {
 /** Or there is no way to tell. */
 const isThere = ({ state }: Module) => ["built-in", "loaded", "unknown"].includes(state);
 
-/** What was found before this resource did anything. */
-function foundState({ recorded, made }: Target): unknown {
-  return made?.__found ?? recorded?.__found;
+/** What was found before this resource did anything since the host was started. */
+function foundState({ recorded, made }: Target, bootId: string): unknown {
+  const kept = recorded?.__bootId === bootId ? recorded.__found : undefined;
+  return made?.__found ?? kept;
 }
 
-/** It is this resource's from the first run on: before, it is the host's. */
+/** It is this resource's from the first run on: before, and again after a restart, it is the host's. */
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
-  if (foundState(target) === undefined) return {};
-  const [module, bootId] = await Promise.all([host.modules.find(target.name), host.bootId()]);
+  const bootId = await host.bootId();
+  if (foundState(target, bootId) === undefined) return {};
+  const module = await host.modules.find(target.name);
   return isThere(module) ? { object: { module, bootId } } : {};
 }
 
@@ -214,8 +216,8 @@ export const state = filter.state;`,
   },
   codes: { inUse: "MODULE_REFUSED", foreign: "MODULE_REFUSED" },
   onBusy: () => ({ mode: "fail", seconds: 0 }),
-  async remove(target, { module }, host) {
-    const loadedHere = foundState(target) === "loadable";
+  async remove(target, { module, bootId }, host) {
+    const loadedHere = foundState(target, bootId) === "loadable";
     if (target.recorded?.unload === true && loadedHere && module.state === "loaded")
       await host.modules.unload(module.name);
   },
@@ -228,5 +230,5 @@ export const state = filter.state;`,
       state: module.state,
     };
   },
-  remember: ({ bootId }, target) => ({ __bootId: bootId, __found: foundState(target) }),
+  remember: ({ bootId }, target) => ({ __bootId: bootId, __found: foundState(target, bootId) }),
 };

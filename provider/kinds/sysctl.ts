@@ -53,23 +53,25 @@ const value: Property<Desired, Observed, string> = {
   apply: ({ want, target }, host) => host.sysctls.write(target.namespace, target.name, want),
 };
 
-/** The value found before the first write. */
-function foundValue({ recorded, made }: Target): string | undefined {
-  return (recorded?.__found ?? made?.__found) as string | undefined;
+/** The value found before the first write since the host was started. */
+function foundValue({ recorded, made }: Target, bootId: string): string | undefined {
+  const kept = recorded?.__bootId === bootId ? recorded.__found : undefined;
+  return (made?.__found ?? kept) as string | undefined;
 }
 
-/** It is this resource's from the first write on: before, it is the host's, whatever its value. */
+/** It is this resource's from the first write on: before, and again after a restart, it is the host's. */
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const { namespace, name } = target;
   if (!(await host.namespaces.exists(namespace))) return { namespaceMissing: namespace };
-  if (foundValue(target) === undefined) return {};
-  const [is, bootId] = await Promise.all([host.sysctls.find(namespace, name), host.bootId()]);
+  const bootId = await host.bootId();
+  if (foundValue(target, bootId) === undefined) return {};
+  const is = await host.sysctls.find(namespace, name);
   return is === undefined ? {} : { object: { name, value: is, bootId } };
 }
 
 /** Puts back what was found. */
-async function remove(target: Target, { name, value: is }: Observed, host: Host): Promise<void> {
-  const found = foundValue(target);
+async function remove(target: Target, { name, value: is, bootId }: Observed, host: Host): Promise<void> {
+  const found = foundValue(target, bootId);
   if (found === undefined || is === found) return;
   await host.sysctls.write(target.namespace, name, found);
   const left = await host.sysctls.find(target.namespace, name);
@@ -97,7 +99,7 @@ async function hostRules(
 export const sysctl: Kind<Desired, Observed> = {
   name: "Sysctl",
   description:
-    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found when it was first set is put back when the resource goes.",
+    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found when it was first set since the host was started is put back when the resource goes.",
   example: `const lab = new tuntap.Namespace("lab");
 const forwarding = new tuntap.Sysctl("forwarding", {
   name: "net.ipv4.ip_forward",
@@ -147,5 +149,5 @@ export const forwards = forwarding.value;`,
     name,
     value: desired.value === is ? declared.value : is,
   }),
-  remember: ({ bootId }, target) => ({ __bootId: bootId, __found: foundValue(target) }),
+  remember: ({ bootId }, target) => ({ __bootId: bootId, __found: foundValue(target, bootId) }),
 };

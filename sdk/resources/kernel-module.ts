@@ -20,9 +20,9 @@ export interface KernelModuleArgs {
   parameters?: pulumi.Input<pulumi.Input<string>[]>;
 
   /**
-   * Unload it when the resource goes, if this resource loaded it; and where only that gives it other
-   * parameters. It is refused while something uses it. Default: `false`. Only the provider reads it: a change
-   * writes nothing to the host.
+   * Unload it when the resource goes, if this resource loaded it since the host was started; and where only
+   * that gives it other parameters. It is refused while something uses it. Default: `false`. Only the
+   * provider reads it: a change writes nothing to the host.
    */
   unload?: pulumi.Input<boolean>;
 }
@@ -53,8 +53,8 @@ export class KernelModule extends TuntapResource {
   declare readonly parameters: pulumi.Output<string[] | undefined>;
 
   /**
-   * Unload it when the resource goes, if this resource loaded it; and where only that gives it other
-   * parameters. It is refused while something uses it.
+   * Unload it when the resource goes, if this resource loaded it since the host was started; and where only
+   * that gives it other parameters. It is refused while something uses it.
    */
   declare readonly unload: pulumi.Output<boolean>;
 

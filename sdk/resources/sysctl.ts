@@ -28,7 +28,7 @@ export interface SysctlArgs {
 
 /**
  * A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found when it was
- * first set is put back when the resource goes.
+ * first set since the host was started is put back when the resource goes.
  *
  * ```ts
  * const lab = new tuntap.Namespace("lab");

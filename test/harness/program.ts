@@ -147,6 +147,12 @@ export class Program {
     this.state.delete(logicalName);
   }
 
+  /** As after a restart of the host: what is recorded is of another boot. */
+  restartHost(): this {
+    for (const { outputs } of this.state.values()) outputs.__bootId = "another";
+    return this.newRun();
+  }
+
   async removeAll(): Promise<void> {
     for (const logicalName of [...this.state.keys()].reverse()) await this.remove(logicalName);
   }

@@ -4,6 +4,7 @@ import type {
   Holder,
   HoldResult,
   Kernel,
+  ModuleChange,
   ModuleFacts,
   NamespaceEntry,
   NamespaceName,
@@ -74,7 +75,7 @@ export class ScriptedKernel implements Kernel {
     throw new Error("no test has asked for nft yet");
   }
 
-  async module(): Promise<ModuleFacts> {
+  async module(_name?: string, _change?: ModuleChange): Promise<ModuleFacts> {
     throw new Error("no test has asked for module yet");
   }
 

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { Host } from "../../provider/host/host";
 import { isConfigured } from "../../provider/host/module-config";
 import { moduleName, moduleState } from "../../provider/host/modules";
-import type { ModuleFacts } from "../../provider/kernel/kernel";
+import type { ModuleChange, ModuleFacts } from "../../provider/kernel/kernel";
 import { kinds } from "../../provider/kinds";
 import type { Kind } from "../../provider/kinds/kind";
 import { isValueOf } from "../../provider/kinds/parts/module-checks";
@@ -92,6 +92,26 @@ test("a module of another kernel is refused with both versions and what to do", 
         "there is no module tun of the kernel that runs, 6.1.0-7: /lib/modules has those of 6.1.0-8 only. Reboot into the installed kernel, or install the modules of the one that runs.",
     },
   ]);
+});
+
+test("one that was loaded before a restart only is not unloaded, as others may have loaded it since", async () => {
+  const kernel = new ScriptedKernel();
+  const changes: unknown[] = [];
+  kernel.module = async (_name?: string, change?: ModuleChange) => {
+    if (change) changes.push(change);
+    return facts({ present: true, state: "live" });
+  };
+  const kind = kinds.KernelModule as Kind;
+  const host = new Host(kernel);
+  const recorded = { name: "tun", unload: true, __found: "loadable", __bootId: await host.bootId() };
+  const target = { lease: "", namespace: undefined, name: "tun", recorded };
+  const { object } = await kind.sight(target, host);
+  await kind.remove(target, object, host);
+  expect(changes).toEqual([{ operation: "unload" }]);
+  const earlier = { ...target, recorded: { ...recorded, __bootId: "another" } };
+  expect((await kind.sight(earlier, host)).object).toBeUndefined();
+  await kind.remove(earlier, object, host);
+  expect(changes).toHaveLength(1);
 });
 
 test.each([

@@ -41,6 +41,18 @@ describe("a module that is not loaded", async () => {
   );
 
   test.skipIf(!loads)(
+    "(needs a kernel that loads modules) that somebody else loaded since the host was restarted stays when the resource goes",
+    async () => {
+      await program.declare(kind, "one", { name, unload: true });
+      const { operation } = await program.restartHost().declare(kind, "one", { name, unload: true });
+      expect(operation).toBe("update");
+      await program.restartHost().declare(kind, "one", { name, unload: true });
+      await program.newRun().remove("one");
+      expect(isLoaded()).toBe(true);
+    },
+  );
+
+  test.skipIf(!loads)(
     "(needs a kernel that loads modules) has its parameters; others are refused, or it is loaded anew where that is allowed",
     async () => {
       const parameters = [`${parameter}=${otherValue}`];

@@ -39,6 +39,29 @@ test("is set, kept, changed, and put back when it goes", async () => {
   expect(readFileSync("/proc/sys/net/ipv4/ip_default_ttl", "utf8")).toBe(host);
 });
 
+test("after a restart of the host, what is there then is what is put back", async () => {
+  const inputs = inLab("net.ipv4.ip_default_ttl", 70);
+  await program.declare(kind, "ttl", inputs);
+  await write("net.ipv4.ip_default_ttl", "99");
+  program.restartHost();
+  const { notices } = await program.plan(kind, "ttl", inputs);
+  expect(notices.map(({ message }) => message)).toEqual([
+    `what was done with net.ipv4.ip_default_ttl in namespace ${lab.name} ended when the host was restarted; it will be made anew`,
+  ]);
+  expect((await program.declare(kind, "ttl", inputs)).operation).toBe("update");
+  expect((await program.newRun().declare(kind, "ttl", inputs)).operation).toBe("same");
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("70");
+  await program.remove("ttl");
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("99");
+});
+
+test("what was set before a restart of the host only is not put back", async () => {
+  await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 70));
+  await write("net.ipv4.ip_default_ttl", "99");
+  await program.restartHost().remove("ttl");
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("99");
+});
+
 test("drift is said with both values and set back; a refresh shows it; what was first found stays", async () => {
   await program.declare(kind, "forward", inLab(forward, 1));
   await write(forward, "0");
