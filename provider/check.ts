@@ -82,15 +82,15 @@ export class Checker {
     const notices: Notice[] = [];
     const broken = new Set(problems.map(({ property }) => property));
     const sound = without(inputs, broken);
-    const found = (await kind.hostRules?.(sound, unknown, this.host)) ?? [];
+    const found = (await kind.hostRules?.(sound, unknown, this.host, isNew)) ?? [];
     problems.push(...found.filter(({ warning }) => !warning));
     if (problems.length === 0) {
       // What is not known yet may turn out to be as it should.
       const isOpen = dependsOn(kind, unknown);
       for (const problem of [...found.filter(({ warning }) => warning), ...(kind.warnings?.(inputs) ?? [])]) {
-        const { message, unless = [] } = problem;
+        const { message, info, unless = [] } = problem;
         const seenTo = unless.some(({ space, name }) => this.claims.isClaimed(space, name));
-        if (!isOpen(problem) && !seenTo) notices.push({ severity: "warning", message });
+        if (!isOpen(problem) && !seenTo) notices.push({ severity: info ? "info" : "warning", message });
       }
       const sought = this.soughtBy(kind, { ...wanted, inputs });
       notices.push(...(await this.lintOf(kind, { ...wanted, inputs }, sought)));

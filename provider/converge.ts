@@ -216,21 +216,25 @@ function countWrite(writes: Map<string, number>, difference: AnyDifference, goal
   });
 }
 
-/** Deletes an object unless it is in use, once it is free, or all the same; and reads back that it is gone. */
+/**
+ * Deletes an object unless it is in use, once it is free, or all the same; and reads back that it is gone.
+ * @returns what was left as it is, for people.
+ */
 export async function remove(
   kind: Kind,
   target: Target,
   object: unknown,
   host: Host,
   patience: Patience,
-): Promise<void> {
+): Promise<string | undefined> {
   const free = await untilFree(kind, target, object, host, patience);
-  if (free === undefined) return;
-  await kind.remove(target, free, host);
-  if (kind.permanent) return;
+  if (free === undefined) return undefined;
+  const left = (await kind.remove(target, free, host)) ?? undefined;
+  if (kind.permanent) return left;
   if ((await kind.sight({ ...target, near: true }, host)).object !== undefined) {
     throw new TuntapError("VERIFY_FAILED", { message: "it is still there after it was deleted" });
   }
+  return left;
 }
 
 /** The object when nobody uses it; undefined if it went away while that was awaited. */

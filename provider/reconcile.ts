@@ -156,7 +156,9 @@ export class Reconciler {
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
       if (object === undefined) return;
-      await remove(kind, target, object, this.host, this.patience(kind, identity, recorded));
+      const left = await remove(kind, target, object, this.host, this.patience(kind, identity, recorded));
+      if (left === undefined) return;
+      await this.run.tell?.(identity.urn, [mask({ severity: "warning", message: left }, identity, recorded)]);
     });
   }
 

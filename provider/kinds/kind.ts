@@ -68,6 +68,8 @@ export interface Problem {
   warning?: true;
   /** Inputs on which it depends, beside those that the message names in backticks: not said while one is not known. */
   dependsOn?: readonly string[];
+  /** Of a warning: nothing need be done about it. */
+  info?: true;
   /** Not said where another resource of the program has claimed one of these: that one sees to it. */
   unless?: readonly { space: string; name: string }[];
 }
@@ -254,8 +256,12 @@ export interface Declaration {
   claims?(inputs: Inputs): Claim[];
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
   rules?(inputs: Inputs): Problem[];
-  /** What only the host can say. Reads, never writes. @param unknown names of inputs that are not known yet. */
-  hostRules?(inputs: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]>;
+  /**
+   * What only the host can say. Reads, never writes.
+   * @param unknown names of inputs that are not known yet.
+   * @param isNew the resource is to be made.
+   */
+  hostRules?(inputs: Inputs, unknown: ReadonlySet<string>, host: Host, isNew?: boolean): Promise<Problem[]>;
   /** What is allowed but probably not meant. */
   warnings?(inputs: Inputs): Problem[];
 }
@@ -317,7 +323,9 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   codes: { inUse: ErrorCode; foreign: ErrorCode };
   /** What the inputs ask for where it is in use. */
   onBusy(inputs: Inputs): OnBusy;
-  remove(target: Target, observed: Observed, host: Host): Promise<void>;
+  /** @returns what it leaves as it is, and why, for people; nothing where all is gone. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most kinds give nothing back
+  remove(target: Target, observed: Observed, host: Host): Promise<string | void>;
   /** Outputs as observed, where equal in the words of `declared`. */
   present(
     observed: Observed,

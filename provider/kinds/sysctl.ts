@@ -2,6 +2,7 @@ import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
+import { isForwarding, tablesOfOthers } from "./parts/forwarding-switch";
 import { sysctlRules } from "./parts/sysctl-checks";
 import { live } from "./parts/verdicts";
 
@@ -50,8 +51,21 @@ const value: Property<Desired, Observed, string> = {
   want: (desired) => desired.value,
   is: (observed) => observed.value,
   show: (text) => JSON.stringify(text),
-  apply: ({ want, target }, host) => host.sysctls.write(target.namespace, target.name, want),
+  async apply({ want, observed, target }, host) {
+    if (isFirstWrite(target, observed.bootId)) target.made = { __found: observed.value, __written: true };
+    await host.sysctls.write(target.namespace, target.name, want);
+  },
 };
+
+/**
+ * As long as it is found with the value that is declared, nothing is written: where another stack has set it, and sets
+ * it back later, that later value is what must be put back.
+ */
+function isFirstWrite(target: Target, bootId: string): boolean {
+  const { made, recorded } = target;
+  if (made) return made.__written !== true;
+  return foundValue(target, bootId) === canonicalValue(String(recorded?.value));
+}
 
 /** The value found before the first write since the host was started. */
 function foundValue({ recorded, made }: Target, bootId: string): string | undefined {
@@ -69,29 +83,48 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   return is === undefined ? {} : { object: { name, value: is, bootId } };
 }
 
-/** Puts back what was found. */
-async function remove(target: Target, { name, value: is, bootId }: Observed, host: Host): Promise<void> {
+/** Puts back what was found; but does not cut off what other stacks translate. */
+async function remove(
+  target: Target,
+  { name, value: is, bootId }: Observed,
+  host: Host,
+): Promise<string | undefined> {
   const found = foundValue(target, bootId);
-  if (found === undefined || is === found) return;
+  if (found === undefined || is === found) return undefined;
+  const others =
+    found === "0" && isForwarding(name) ? await tablesOfOthers(target.namespace, target.lease, host) : [];
+  if (others.length > 0) {
+    const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
+    return `${name} is left at ${is}${where}, and not put back to the ${found} that was found: other stacks need forwarding there (${others.map((table) => `table ${table}`).join(", ")}). When they are gone, set it by hand`;
+  }
   await host.sysctls.write(target.namespace, name, found);
   const left = await host.sysctls.find(target.namespace, name);
-  if (left === undefined || left === found) return;
+  if (left === undefined || left === found) return undefined;
   throw new TuntapError("VERIFY_FAILED", {
     message: `after writing the value found before, ${JSON.stringify(found)}, it is ${JSON.stringify(left)}`,
     property: "value",
   });
 }
 
-/** One that does not exist yet may be that of an interface, or of a namespace, which this very program makes. */
+/**
+ * One that does not exist yet may be that of an interface, or of a namespace, which this very program makes. One
+ * that has its value already is not written.
+ */
 async function hostRules(
-  { name, namespace }: Inputs,
+  { name, value: wanted, namespace }: Inputs,
   unknown: ReadonlySet<string>,
   host: Host,
+  isNew?: boolean,
 ): Promise<Problem[]> {
   if (typeof name !== "string" || unknown.has("namespace")) return [];
   const place = namespace as string | undefined;
   if (!(await host.namespaces.exists(place))) return [];
-  if ((await host.sysctls.find(place, name)) !== undefined) return [];
+  const is = await host.sysctls.find(place, name);
+  if (is !== undefined) {
+    if (!isNew || wanted === undefined || is !== canonicalValue(String(wanted))) return [];
+    const message = `${name} is ${JSON.stringify(is)} already, by default or set by somebody else: nothing is written, and nothing is put back when this resource goes`;
+    return [{ property: "value", message, warning: true, info: true }];
+  }
   const { code, facts, remedy } = missingSysctl(place, name);
   return [{ property: "name", code, message: `${facts.message}. ${remedy}`, warning: true }];
 }
@@ -99,7 +132,7 @@ async function hostRules(
 export const sysctl: Kind<Desired, Observed> = {
   name: "Sysctl",
   description:
-    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found when it was first set since the host was started is put back when the resource goes.",
+    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it was first written since the host was started is put back when the resource goes; nothing is, where it had the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the namespace: the value stays then, with a warning.",
   example: `const lab = new tuntap.Namespace("lab");
 const forwarding = new tuntap.Sysctl("forwarding", {
   name: "net.ipv4.ip_forward",

@@ -27,8 +27,10 @@ export interface SysctlArgs {
 }
 
 /**
- * A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found when it was
- * first set since the host was started is put back when the resource goes.
+ * A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it
+ * was first written since the host was started is put back when the resource goes; nothing is, where it had
+ * the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the
+ * namespace: the value stays then, with a warning.
  *
  * ```ts
  * const lab = new tuntap.Namespace("lab");

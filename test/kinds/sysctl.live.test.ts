@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Notice } from "../../provider/request";
 import { Lab } from "../harness/lab";
 import { Program } from "../harness/program";
 import { run } from "../harness/shell";
@@ -127,6 +128,81 @@ test("another name or namespace: the old one is put back, the new one set", asyn
   } finally {
     await other.close();
   }
+});
+
+describe("two stacks that turn on forwarding", () => {
+  const nat = {
+    source: ["192.0.2.0/24"],
+    get namespace() {
+      return lab.name;
+    },
+  };
+
+  test("the second is told that it is on; the first turns it off, the second on again; in the end all is as it was", async () => {
+    const other = new Program();
+    expect((await program.declare(kind, "one", inLab(forward, 1))).notices).toEqual([]);
+    const { notices } = await other.declare(kind, "one", inLab(forward, "1"));
+    expect(notices).toEqual([
+      'net.ipv4.ip_forward is "1" already, by default or set by somebody else: nothing is written, and nothing is put back when this resource goes',
+    ]);
+    expect(await other.newRun().declare(kind, "one", inLab(forward, 1))).toMatchObject({
+      operation: "same",
+      notices: [],
+    });
+    await program.remove("one");
+    expect(await read(forward)).toBe("0");
+    expect((await other.newRun().declare(kind, "one", inLab(forward, 1))).operation).toBe("update");
+    expect(await read(forward)).toBe("1");
+    await other.newRun().remove("one");
+    expect(await read(forward)).toBe("0");
+  });
+
+  test("the second goes first: nothing is written", async () => {
+    const other = new Program();
+    await program.declare(kind, "one", inLab(forward, 1));
+    await other.declare(kind, "one", inLab(forward, 1));
+    await other.remove("one");
+    expect(await read(forward)).toBe("1");
+    await program.remove("one");
+    expect(await read(forward)).toBe("0");
+  });
+
+  test("while the other has a Nat there, it is left on, and that is said", async () => {
+    const told: string[] = [];
+    const tell = (_urn: string, notices: readonly Notice[]) =>
+      told.push(...notices.map(({ message }) => message));
+    program = new Program(undefined, "dev", "test", [], {}, { tell });
+    const other = new Program("elsewhere");
+    await program.declare(kind, "one", inLab(forward, 1));
+    await program.declare("Nat", "own", { ...nat, name: "own" });
+    await other.declare(kind, "one", inLab(forward, 1));
+    await other.declare("Nat", "guests", nat);
+    await program.newRun().remove("one");
+    expect(await read(forward)).toBe("1");
+    expect(told).toEqual([
+      `net.ipv4.ip_forward is left at 1 in namespace ${lab.name}, and not put back to the 0 that was found: other stacks need forwarding there (table inet guests). When they are gone, set it by hand`,
+    ]);
+    await program.declare(kind, "one", inLab("net.ipv4.ip_default_ttl", 70));
+    await program.remove("one");
+    expect(await read("net.ipv4.ip_default_ttl")).toBe("64");
+    await other.removeAll();
+    expect([await read(forward), told.length]).toEqual(["1", 1]);
+  });
+
+  test("a Nat of its own stack does not keep it on", async () => {
+    await program.declare(kind, "one", inLab(forward, 1));
+    await program.declare("Nat", "own", nat);
+    await program.remove("one");
+    expect(await read(forward)).toBe("0");
+  });
+
+  test("what is changed back to the value found is still put back", async () => {
+    await program.declare(kind, "one", inLab(forward, 1));
+    await program.declare(kind, "one", inLab(forward, 0));
+    expect(await read(forward)).toBe("0");
+    await program.remove("one");
+    expect(await read(forward)).toBe("0");
+  });
 });
 
 test("two resources that claim one are refused, in different namespaces they are not", async () => {
