@@ -2,7 +2,7 @@ import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
-import { isForwarding, tablesOfOthers } from "./parts/forwarding-switch";
+import { isForwarding, type Setting, tablesOfOthers, writtenAlong } from "./parts/forwarding-switch";
 import { sysctlRules } from "./parts/sysctl-checks";
 import { live } from "./parts/verdicts";
 
@@ -52,8 +52,12 @@ const value: Property<Desired, Observed, string> = {
   is: (observed) => observed.value,
   show: (text) => JSON.stringify(text),
   async apply({ want, observed, target }, host) {
-    if (isFirstWrite(target, observed.bootId)) target.made = { __found: observed.value, __written: true };
-    await host.sysctls.write(target.namespace, target.name, want);
+    const { namespace, name } = target;
+    if (isFirstWrite(target, observed.bootId)) {
+      const along = await writtenAlong(namespace, name, observed.value, host);
+      target.made = { __found: observed.value, __along: along };
+    }
+    await host.sysctls.write(namespace, name, want);
   },
 };
 
@@ -63,7 +67,7 @@ const value: Property<Desired, Observed, string> = {
  */
 function isFirstWrite(target: Target, bootId: string): boolean {
   const { made, recorded } = target;
-  if (made) return made.__written !== true;
+  if (made) return made.__along === undefined;
   return foundValue(target, bootId) === canonicalValue(String(recorded?.value));
 }
 
@@ -71,6 +75,12 @@ function isFirstWrite(target: Target, bootId: string): boolean {
 function foundValue({ recorded, made }: Target, bootId: string): string | undefined {
   const kept = recorded?.__bootId === bootId ? recorded.__found : undefined;
   return (made?.__found ?? kept) as string | undefined;
+}
+
+/** What the first write changed along, as it was. */
+function foundAlong({ recorded, made }: Target, bootId: string): readonly Setting[] {
+  const kept = recorded?.__bootId === bootId ? recorded.__along : undefined;
+  return (made?.__along ?? kept ?? []) as readonly Setting[];
 }
 
 /** It is this resource's from the first write on: before, and again after a restart, it is the host's. */
@@ -90,18 +100,29 @@ async function remove(
   host: Host,
 ): Promise<string | undefined> {
   const found = foundValue(target, bootId);
-  if (found === undefined || is === found) return undefined;
+  if (found === undefined) return undefined;
   const others =
-    found === "0" && isForwarding(name) ? await tablesOfOthers(target.namespace, target.lease, host) : [];
+    is !== found && found === "0" && isForwarding(name)
+      ? await tablesOfOthers(target.namespace, target.lease, host)
+      : [];
   if (others.length > 0) {
     const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
     return `${name} is left at ${is}${where}, and not put back to the ${found} that was found: other stacks need forwarding there (${others.map((table) => `table ${table}`).join(", ")}). When they are gone, set it by hand`;
   }
-  await host.sysctls.write(target.namespace, name, found);
-  const left = await host.sysctls.find(target.namespace, name);
-  if (left === undefined || left === found) return undefined;
+  for (const setting of [[name, found] as const, ...foundAlong(target, bootId)])
+    await putBack(target.namespace, setting, host);
+  return undefined;
+}
+
+/** What is gone, with its interface, needs nothing. */
+async function putBack(namespace: string | undefined, [name, found]: Setting, host: Host): Promise<void> {
+  const is = await host.sysctls.find(namespace, name);
+  if (is === undefined || is === found) return;
+  await host.sysctls.write(namespace, name, found);
+  const left = await host.sysctls.find(namespace, name);
+  if (left === undefined || left === found) return;
   throw new TuntapError("VERIFY_FAILED", {
-    message: `after writing the value found before, ${JSON.stringify(found)}, it is ${JSON.stringify(left)}`,
+    message: `after writing the value of ${name} found before, ${JSON.stringify(found)}, it is ${JSON.stringify(left)}`,
     property: "value",
   });
 }
@@ -132,7 +153,7 @@ async function hostRules(
 export const sysctl: Kind<Desired, Observed> = {
   name: "Sysctl",
   description:
-    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it was first written since the host was started is put back when the resource goes; nothing is, where it had the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the namespace: the value stays then, with a warning.",
+    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it was first written since the host was started is put back when the resource goes; nothing is, where it had the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the namespace: the value stays then, with a warning. One that switches forwarding for all interfaces (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) writes that of each interface along; those that had another value have it again afterwards, too.",
   example: `const lab = new tuntap.Namespace("lab");
 const forwarding = new tuntap.Sysctl("forwarding", {
   name: "net.ipv4.ip_forward",
@@ -182,5 +203,12 @@ export const forwards = forwarding.value;`,
     name,
     value: desired.value === is ? declared.value : is,
   }),
-  remember: ({ bootId }, target) => ({ __bootId: bootId, __found: foundValue(target, bootId) }),
+  remember({ bootId }, target) {
+    const along = foundAlong(target, bootId);
+    return {
+      __bootId: bootId,
+      __found: foundValue(target, bootId),
+      ...(along.length > 0 && { __along: along }),
+    };
+  },
 };

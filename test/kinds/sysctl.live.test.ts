@@ -205,6 +205,48 @@ describe("two stacks that turn on forwarding", () => {
   });
 });
 
+describe("what forwarding for all interfaces writes along", () => {
+  const v4 = "net.ipv4.conf";
+  const v6 = "net.ipv6.conf";
+
+  test.each([
+    [forward, "0", 1, { [`${v4}.d0.forwarding`]: "1", [`${v4}.all.accept_redirects`]: "0" }],
+    [`${v4}.all.forwarding`, "0", 1, { [`${v4}.eth0/1.forwarding`]: "1", [`${v4}.default.forwarding`]: "1" }],
+    [forward, "1", 0, { [`${v4}.d0.forwarding`]: "0", [`${v4}.all.accept_redirects`]: "1" }],
+    [`${v6}.all.forwarding`, "0", 1, { [`${v6}.d0.forwarding`]: "1" }],
+    [`${v6}.all.forwarding`, "1", 0, { [`${v6}.eth0/1.forwarding`]: "0", [`${v6}.default.forwarding`]: "0" }],
+  ])("%s from %s to %s is put back with %j", async (name, before, value, along) => {
+    await lab.ip("link", "add", "d0", "type", "bridge");
+    await lab.ip("link", "add", "eth0.1", "type", "bridge");
+    await write(name, before);
+    for (const [setting, text] of Object.entries(along)) await write(setting, text);
+    const all = () => lab.exec("sysctl", "-a", "-r", "(forward|accept_redirects)");
+    const found = await all();
+    await program.declare(kind, "one", inLab(name, value));
+    expect(await all()).not.toBe(found);
+    expect((await program.newRun().declare(kind, "one", inLab(name, value))).operation).toBe("same");
+    await program.refresh("one");
+    await write(name, before);
+    expect((await program.newRun().declare(kind, "one", inLab(name, value))).operation).toBe("update");
+    await program.newRun().remove("one");
+    expect(await all()).toBe(found);
+  });
+
+  test("an interface that is gone needs nothing, and what was not written stays", async () => {
+    await lab.ip("link", "add", "d0", "type", "bridge");
+    await write(`${v4}.d0.forwarding`, "1");
+    await program.declare(kind, "one", inLab(forward, 1));
+    await lab.ip("link", "del", "d0");
+    await program.remove("one");
+    expect(await read(forward)).toBe("0");
+    await lab.ip("link", "add", "d0", "type", "bridge");
+    await program.declare(kind, "one", inLab(forward, 0));
+    await write(`${v4}.d0.forwarding`, "1");
+    await program.remove("one");
+    expect(await read(`${v4}.d0.forwarding`)).toBe("1");
+  });
+});
+
 test("two resources that claim one are refused, in different namespaces they are not", async () => {
   await program.declare(kind, "one", inLab(forward, 1));
   await expect(program.declare(kind, "two", inLab(forward, 0))).rejects.toThrow(
