@@ -213,6 +213,7 @@ function countWrite(writes: Map<string, number>, difference: AnyDifference, goal
   throw new TuntapError("VERIFY_FAILED", {
     message: `after writing, ${describeDifference(difference, "declared", goal.inputs)}`,
     property: name,
+    remedy: goal.kind.otherHands,
   });
 }
 
@@ -232,7 +233,10 @@ export async function remove(
   const left = (await kind.remove(target, free, host)) ?? undefined;
   if (kind.permanent) return left;
   if ((await kind.sight({ ...target, near: true }, host)).object !== undefined) {
-    throw new TuntapError("VERIFY_FAILED", { message: "it is still there after it was deleted" });
+    throw new TuntapError("VERIFY_FAILED", {
+      message: "it is still there after it was deleted",
+      remedy: kind.otherHands,
+    });
   }
   return left;
 }

@@ -162,7 +162,8 @@ export const errorTable = {
     remedy: "Create the account, or give a numeric id.",
   },
   VERIFY_FAILED: {
-    meaning: "After writing, the kernel shows another value than the one written.",
+    meaning:
+      "After writing, the kernel shows another value than the one written. Below is what to do where that is of a link; of anything else the message says it.",
     remedy:
       "Look for another manager of this link (systemd-networkd, NetworkManager, udev) and exclude the link there.",
     retryable: true,

@@ -215,6 +215,8 @@ export const state = filter.state;`,
     return "it was unloaded";
   },
   codes: { inUse: "MODULE_REFUSED", foreign: "MODULE_REFUSED" },
+  otherHands:
+    "Look for what else loads and unloads modules (udev, a script) and for options in /etc/modprobe.d.",
   onBusy: () => ({ mode: "fail", seconds: 0 }),
   async remove(target, { module, bootId }, host) {
     const loadedHere = foundState(target, bootId) === "loadable";

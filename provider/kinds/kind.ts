@@ -321,6 +321,8 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   explainLoss?(target: Target, host: Host): Promise<string | undefined>;
   whereabouts(target: Target, observed: Observed, host: Host): Promise<Whereabouts>;
   codes: { inUse: ErrorCode; foreign: ErrorCode };
+  /** What to do where it does not stay as it was written, if that is not what VERIFY_FAILED says, of links. */
+  otherHands?: string;
   /** What the inputs ask for where it is in use. */
   onBusy(inputs: Inputs): OnBusy;
   /** @returns what it leaves as it is, and why, for people; nothing where all is gone. */

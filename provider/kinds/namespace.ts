@@ -193,6 +193,7 @@ export const where = [blue.name, tap.name];`,
     return { namespace: name, processes: await processesInside(name, host) };
   },
   codes: { inUse: "NAMESPACE_IN_USE", foreign: "NAMESPACE_FOREIGN" },
+  otherHands: "Look for what else makes or deletes the namespace (`ip netns`, a container engine).",
   onBusy: (values) => ({ mode: values.force === true ? "force" : "fail", seconds: 0 }),
   remove: (_target, observed, host) => host.namespaces.remove(observed.name),
   present: ({ name, loopback }) => ({ name, loopbackUp: loopback?.up ?? false }),

@@ -358,6 +358,8 @@ export const table = nat.name;`,
     return { namespace, processes: [] };
   },
   codes: { inUse: "NFT_REFUSED", foreign: "FOREIGN_TABLE" },
+  otherHands:
+    "Look for what else writes tables of nftables (a script that flushes the ruleset, firewalld, another program with the same table) and exclude the table there.",
   onBusy: () => ({ mode: "fail", seconds: 0 }),
   async remove({ namespace }, { table }, host) {
     await host.nftables.apply(namespace, [deleteTable(table.name)], "deleted");

@@ -299,6 +299,8 @@ export const where = route.destination;`,
     return { namespace, processes: [] };
   },
   codes: { inUse: "ROUTE_REFUSED", foreign: "FOREIGN_ROUTE" },
+  otherHands:
+    "Look for what else changes routes (a routing daemon, systemd-networkd's ManageForeignRoutes=, NetworkManager, a VPN or DHCP client) and exclude the route there.",
   onBusy: () => ({ mode: "fail", seconds: 0 }),
   remove: eraseRoute,
   present(observed, desired, declared) {

@@ -3,7 +3,7 @@ import type { Host } from "../host/host";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { isForwarding, type Setting, tablesOfOthers, writtenAlong } from "./parts/forwarding-switch";
-import { sysctlRules } from "./parts/sysctl-checks";
+import { isSameValue, sysctlRules } from "./parts/sysctl-checks";
 import { live } from "./parts/verdicts";
 
 interface Desired {
@@ -17,6 +17,9 @@ interface Observed {
   value: string;
   bootId: string;
 }
+
+const otherHands =
+  "Declare the value as the kernel shows it, where it takes another than the one that was written. Otherwise look for what else sets it (files of sysctl.d that are loaded just then, systemd-networkd's IPForward= or IPv4Forwarding=, Docker or another container engine) and turn that off.";
 
 const inputs = {
   name: {
@@ -33,7 +36,7 @@ const inputs = {
     change: "live",
     required: true,
     description:
-      "Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference.",
+      "Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference, nor how a number is written (256 and 0x100; as in C, 010 is 8).",
   },
   namespace: {
     type: "string",
@@ -49,7 +52,9 @@ const value: Property<Desired, Observed, string> = {
   inputs: ["value"],
   verdict: live,
   want: (desired) => desired.value,
-  is: (observed) => observed.value,
+  /** In the words of the program where they say the same. */
+  is: ({ value: is }, desired) =>
+    desired.value !== undefined && isSameValue(desired.value, is) ? desired.value : is,
   show: (text) => JSON.stringify(text),
   async apply({ want, observed, target }, host) {
     const { namespace, name } = target;
@@ -68,7 +73,8 @@ const value: Property<Desired, Observed, string> = {
 function isFirstWrite(target: Target, bootId: string): boolean {
   const { made, recorded } = target;
   if (made) return made.__along === undefined;
-  return foundValue(target, bootId) === canonicalValue(String(recorded?.value));
+  const found = foundValue(target, bootId);
+  return found !== undefined && isSameValue(canonicalValue(String(recorded?.value)), found);
 }
 
 /** The value found before the first write since the host was started. */
@@ -124,6 +130,7 @@ async function putBack(namespace: string | undefined, [name, found]: Setting, ho
   throw new TuntapError("VERIFY_FAILED", {
     message: `after writing the value of ${name} found before, ${JSON.stringify(found)}, it is ${JSON.stringify(left)}`,
     property: "value",
+    remedy: otherHands,
   });
 }
 
@@ -142,7 +149,7 @@ async function hostRules(
   if (!(await host.namespaces.exists(place))) return [];
   const is = await host.sysctls.find(place, name);
   if (is !== undefined) {
-    if (!isNew || wanted === undefined || is !== canonicalValue(String(wanted))) return [];
+    if (!isNew || wanted === undefined || !isSameValue(canonicalValue(String(wanted)), is)) return [];
     const message = `${name} is ${JSON.stringify(is)} already, by default or set by somebody else: nothing is written, and nothing is put back when this resource goes`;
     return [{ property: "value", message, warning: true, info: true }];
   }
@@ -197,11 +204,12 @@ export const forwards = forwarding.value;`,
     return "its interface or module is gone";
   },
   codes: { inUse: "SYSCTL_REFUSED", foreign: "SYSCTL_REFUSED" },
+  otherHands,
   onBusy: () => ({ mode: "fail", seconds: 0 }),
   remove,
   present: ({ name, value: is }, desired, declared) => ({
     name,
-    value: desired.value === is ? declared.value : is,
+    value: desired.value !== undefined && isSameValue(desired.value, is) ? declared.value : is,
   }),
   remember({ bootId }, target) {
     const along = foundAlong(target, bootId);

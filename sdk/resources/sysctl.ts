@@ -13,8 +13,8 @@ export interface SysctlArgs {
   name: pulumi.Input<string>;
 
   /**
-   * Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference.
-   * A change is made in place.
+   * Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference,
+   * nor how a number is written (256 and 0x100; as in C, 010 is 8). A change is made in place.
    */
   value: pulumi.Input<string | number>;
 
@@ -53,7 +53,8 @@ export class Sysctl extends TuntapResource {
   declare readonly name: pulumi.Output<string>;
 
   /**
-   * Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference.
+   * Its value. Several values are separated by blanks; how many blanks or tabs there are makes no difference,
+   * nor how a number is written (256 and 0x100; as in C, 010 is 8).
    */
   declare readonly value: pulumi.Output<string | number>;
 

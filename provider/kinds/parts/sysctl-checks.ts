@@ -23,6 +23,31 @@ export function sysctlValueProblem(value: string): string | undefined {
     : undefined;
 }
 
+/**
+ * Whether the kernel shows that value, in its own words: 256 for 0x100, 8 for 010.
+ * @param want canonical, as is.
+ */
+export function isSameValue(want: string, is: string): boolean {
+  if (want === is) return true;
+  const [wanted, shown] = [want.split(" "), is.split(" ")];
+  return (
+    wanted.length === shown.length &&
+    wanted.every((word, index) => {
+      const number = numberOf(word);
+      const other = shown[index] as string;
+      return word === other || (number !== undefined && /^-?\d+$/.test(other) && number === BigInt(other));
+    })
+  );
+}
+
+/** A number as the kernel reads it: decimal, hexadecimal, or octal where it begins with a 0. */
+function numberOf(word: string): bigint | undefined {
+  const [, minus, digits] = /^(-?)(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(word) ?? [];
+  if (digits === undefined) return undefined;
+  const number = BigInt(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits);
+  return minus ? -number : number;
+}
+
 /** Only what is below net has a value for each network namespace; elsewhere there is one for the whole host. */
 export function sysctlRules({ name, namespace }: Inputs): Problem[] {
   if (typeof name !== "string" || namespace === undefined || name.startsWith("net.")) return [];
