@@ -236,8 +236,8 @@ export interface StatedNaming {
 export interface Claim {
   space: string;
   name: string;
-  /** The input that gives it, for messages: `ends[1].name`. */
-  input: string;
+  /** The input that gives it, for messages: `ends[1].name`; none where it is what the resource is named by. */
+  input?: string;
 }
 
 /** What a resource kind says of its inputs and outputs, whatever stands behind them. */

@@ -3,7 +3,7 @@ import type { Host } from "../host/host";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { isForwarding, type Setting, tablesOfOthers, writtenAlong } from "./parts/forwarding-switch";
-import { isSameValue, sysctlRules } from "./parts/sysctl-checks";
+import { isSameValue, settingOf, sysctlRules } from "./parts/sysctl-checks";
 import { live } from "./parts/verdicts";
 
 interface Desired {
@@ -17,6 +17,8 @@ interface Observed {
   value: string;
   bootId: string;
 }
+
+const settingSpace = (namespace: string | undefined) => `sysctl:${namespace ?? ""}`;
 
 const otherHands =
   "Declare the value as the kernel shows it, where it takes another than the one that was written. Otherwise look for what else sets it (files of sysctl.d that are loaded just then, systemd-networkd's IPForward= or IPv4Forwarding=, Docker or another container engine) and turn that off.";
@@ -175,8 +177,11 @@ export const forwards = forwarding.value;`,
     of: (values, unknown) => (unknown?.has("name") ? undefined : (values.name as string | undefined)),
     property: "name",
     form: "`NAME`, or `NAMESPACE/NAME` in a namespace: `net.ipv4.ip_forward`, `blue/net.ipv4.ip_forward`.",
-    space: (namespace) => `sysctl:${namespace ?? ""}`,
+    space: settingSpace,
   },
+  claims: ({ name, namespace }) => [
+    { space: settingSpace(namespace as string | undefined), name: settingOf(String(name)) },
+  ],
   unleased: true,
   permanent: true,
   inside: (target) => target.namespace,

@@ -265,6 +265,17 @@ test("two resources that claim one are refused, in different namespaces they are
   }
 });
 
+test.each([
+  ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"],
+  ["net.netfilter.nf_conntrack_max", "net.nf_conntrack_max"],
+])("two resources of one setting by its two names, %s and %s, are refused", async (name, other) => {
+  await program.check(kind, "one", inLab(name, 1));
+  const { problems } = await program.check(kind, "two", inLab(other, 1));
+  expect(problems.map(({ message }) => message)).toEqual([
+    `name "${other}" (${name}) is claimed by Sysctl "one" of this program already; declare it once [NAME_CLAIMED]`,
+  ]);
+});
+
 test("a namespace that was deleted: said, and set again when it is there again", async () => {
   await program.declare(kind, "one", inLab(forward, 1));
   await run("ip", "netns", "del", lab.name);

@@ -48,6 +48,17 @@ function numberOf(word: string): bigint | undefined {
   return minus ? -number : number;
 }
 
+/** Settings that have another name, too. */
+const sameSettings: Readonly<Record<string, string>> = {
+  "net.ipv4.conf.all.forwarding": "net.ipv4.ip_forward",
+  "net.nf_conntrack_max": "net.netfilter.nf_conntrack_max",
+};
+
+/** One name for one setting. */
+export function settingOf(name: string): string {
+  return sameSettings[name] ?? name;
+}
+
 /** Only what is below net has a value for each network namespace; elsewhere there is one for the whole host. */
 export function sysctlRules({ name, namespace }: Inputs): Problem[] {
   if (typeof name !== "string" || namespace === undefined || name.startsWith("net.")) return [];
