@@ -35,6 +35,12 @@ test.each<[string, Inputs, RegExp]>([
   ["a prefix of 33", { source: ["192.0.2.0/33"] }, /^source\[0\] .* is no network with a prefix length/],
   ["a prefix of 129", { source: ["2001:db8::/129"] }, /^source\[0\] .* is no network with a prefix length/],
   [
+    "everything by any interface",
+    { source: [net, "0.0.0.0/0"] },
+    /^source\[1\] "0\.0\.0\.0\/0" is every network, so without `outInterface` nothing would be translated: .*; give the interface to the outside, or the networks behind this host$/,
+  ],
+  ["everything of IPv6", { source: ["::/0"], ...forwards({}) }, /^source\[0\] "::\/0" is every network/],
+  [
     "the word default",
     { source: ["default"] },
     /^source\[0\] "default" is no network with a prefix length; write it as 192\.0\.2\.0\/24 or 2001:db8::\/48$/,
@@ -171,7 +177,8 @@ test.each<[string, Inputs, RegExp]>([
 
 test.each<[string, Inputs]>([
   ["a network", { source: [net] }],
-  ["everything", { source: ["0.0.0.0/0", "::/0"] }],
+  ["everything by one interface", { source: ["0.0.0.0/0", "::/0"], outInterface: "eth0" }],
+  ["half of everything", { source: ["128.0.0.0/1"] }],
   ["one host of each family", { source: ["192.0.2.1/32", "2001:db8::1/128"] }],
   ["snatTo", { source: [net, "198.51.100.0/24"], snatTo: "198.51.100.1" }],
   ["snatTo of IPv6", { source: ["2001:db8::/32"], snatTo: "2001:db8::1" }],
@@ -189,5 +196,6 @@ test.each<[string, Inputs]>([
 test("what is not known yet is not missed", () => {
   expect(messages({}, ["source"])).toEqual([]);
   expect(messages({}, ["forwards"])).toEqual([]);
+  expect(messages({ source: ["::/0"] }, ["outInterface"])).toEqual([]);
   expect(messages({ snatTo: "2001:db8::1" }, ["source"])).toEqual([]);
 });

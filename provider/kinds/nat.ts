@@ -53,7 +53,7 @@ const inputs = {
     uniqueItems: true,
     change: "live",
     description:
-      "Networks of IPv4 or IPv6, with their prefix lengths, whose packets leave with another source address: that of the interface they leave by, or `snatTo`. Default: none.",
+      "Networks of IPv4 or IPv6, with their prefix lengths, whose packets leave with another source address: that of the interface they leave by, or `snatTo`. Every network (`0.0.0.0/0`, `::/0`) needs `outInterface`. Default: none.",
   },
   snatTo: {
     type: "string",

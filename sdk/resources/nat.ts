@@ -49,7 +49,8 @@ export interface NatArgs {
 
   /**
    * Networks of IPv4 or IPv6, with their prefix lengths, whose packets leave with another source address:
-   * that of the interface they leave by, or `snatTo`. Default: none. A change is made in place.
+   * that of the interface they leave by, or `snatTo`. Every network (`0.0.0.0/0`, `::/0`) needs
+   * `outInterface`. Default: none. A change is made in place.
    */
   source?: pulumi.Input<pulumi.Input<string>[]>;
 
@@ -121,7 +122,8 @@ export class Nat extends TuntapResource {
 
   /**
    * Networks of IPv4 or IPv6, with their prefix lengths, whose packets leave with another source address:
-   * that of the interface they leave by, or `snatTo`. Default: none.
+   * that of the interface they leave by, or `snatTo`. Every network (`0.0.0.0/0`, `::/0`) needs
+   * `outInterface`. Default: none.
    */
   declare readonly source: pulumi.Output<string[] | undefined>;
 

@@ -62,7 +62,7 @@ export function natRules(inputs: Inputs): Problem[] {
 
 const familyName = (address: string) => (address.includes(":") ? "IPv6" : "IPv4");
 
-function sourceRules({ source, snatTo, forwards }: Inputs): Problem[] {
+function sourceRules({ source, snatTo, outInterface, forwards }: Inputs): Problem[] {
   const networks = (source ?? []) as string[];
   const problems: Problem[] = [];
   if (source === undefined && forwards === undefined) {
@@ -78,6 +78,12 @@ function sourceRules({ source, snatTo, forwards }: Inputs): Problem[] {
         property: "source",
         message: `source[${index}] ${JSON.stringify(network)} is source[${first}] in other words; give each once`,
       });
+  }
+  // What the networks send one another is left alone, and that is all there is.
+  const everything = networks.findIndex((network) => network.endsWith("/0"));
+  if (everything >= 0 && outInterface === undefined) {
+    const message = `source[${everything}] ${JSON.stringify(networks[everything])} is every network, so without \`outInterface\` nothing would be translated: packets go from one of them to one of them; give the interface to the outside, or the networks behind this host`;
+    problems.push({ property: "source", message });
   }
   if (typeof snatTo !== "string") return problems;
   if (source === undefined) {
