@@ -71,6 +71,22 @@ test.each<[string, Inputs, RegExp]>([
     { source: [net], outInterface: "a".repeat(16) },
     /^outInterface .* has 16 bytes; the kernel allows 15/,
   ],
+  ...["eth*", "*"].map((name): [string, Inputs, RegExp] => [
+    `the interface ${name}`,
+    { source: [net], outInterface: name },
+    /^outInterface ".*" ends with "\*", by which nft means every interface whose name begins so; give the name/,
+  ]),
+  ["a set", { source: [net], outInterface: "@outs" }, /^outInterface "@outs" begins with "@", by which nft/],
+  ...['e"th', "eth\\", "eth\\*x"].map((name): [string, Inputs, RegExp] => [
+    `the interface ${name}`,
+    { source: [net], outInterface: name },
+    /^outInterface ".*" contains '"' or "\\", which nft does not read in a name/,
+  ]),
+  ...["a/b", "a b", "..", "a:b"].map((name): [string, Inputs, RegExp] => [
+    `the interface ${name}`,
+    { source: [net], outInterface: name },
+    /^outInterface ".*" (contains|is a folder)/,
+  ]),
   ["no forward", { forwards: [] }, /^forwards \[\] has 0 elements; give 1 or more$/],
   [
     "a protocol",
@@ -189,6 +205,7 @@ test.each<[string, Inputs]>([
   ["a port of both families", forwards({}, { to: "2001:db8::10" })],
   ["ranges side by side", forwards({ port: "1-10" }, { port: "11-20" }, { port: 21 })],
   ["an interface of 15 bytes", { source: [net], outInterface: "a".repeat(15) }],
+  ["an interface of uncommon characters", { source: [net], outInterface: "ü*'{$;#.5" }],
   ["a name of 255 bytes", { name: "a".repeat(255), source: [net] }],
   ["a name of all that is allowed", { name: "A1_.-z", source: [net] }],
 ])("nothing of a Nat with %s", (_, inputs) => expect(messages(inputs)).toEqual([]));

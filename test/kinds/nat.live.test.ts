@@ -286,6 +286,16 @@ test("IPv6 addresses that nft shows with an IPv4 address in them are those that 
   expect((await program.declare(kind, "dev0", { ...inputs, forwards })).operation).toBe("update");
 });
 
+test("an interface of a name that means something elsewhere is that one", async () => {
+  const inputs = { ...base(), outInterface: "ü*x'{$;#.5" };
+  await program.declare(kind, "dev0", inputs);
+  expect((await rules("dev0"))[0]).toBe('oifname "ü*x\'{$;#.5" ip saddr 192.0.2.0/24 masquerade');
+  expect(await program.newRun().declare(kind, "dev0", inputs)).toMatchObject({
+    operation: "same",
+    outputs: { outInterface: inputs.outInterface },
+  });
+});
+
 test("what is no longer declared goes", async () => {
   await program.declare(kind, "dev0", { ...base(), allowForwarding: true, outInterface: "up0" });
   const { forwards: _, ...less } = base();

@@ -57,7 +57,21 @@ export interface DeclaredForward {
 }
 
 export function natRules(inputs: Inputs): Problem[] {
-  return [...sourceRules(inputs), ...forwardRules(inputs)];
+  return [...outInterfaceRules(inputs), ...sourceRules(inputs), ...forwardRules(inputs)];
+}
+
+/** Names that the kernel allows and nft does not take, or not for one interface. */
+function outInterfaceRules({ outInterface }: Inputs): Problem[] {
+  if (typeof outInterface !== "string") return [];
+  const reason = outInterface.endsWith("*")
+    ? 'ends with "*", by which nft means every interface whose name begins so; give the name of one'
+    : outInterface.startsWith("@")
+      ? 'begins with "@", by which nft means a set; give the interface another name'
+      : /["\\]/.test(outInterface)
+        ? 'contains \'"\' or "\\", which nft does not read in a name; give the interface another name'
+        : undefined;
+  if (reason === undefined) return [];
+  return [{ property: "outInterface", message: `outInterface ${JSON.stringify(outInterface)} ${reason}` }];
 }
 
 const familyName = (address: string) => (address.includes(":") ? "IPv6" : "IPv4");
