@@ -94,7 +94,7 @@ export class Checker {
       }
       const sought = this.soughtBy(kind, { ...wanted, inputs });
       notices.push(...(await this.lintOf(kind, { ...wanted, inputs }, sought)));
-      problems.push(...this.claimNames(kind, identity, inputs, sought));
+      problems.push(...this.claimNames(kind, { ...wanted, inputs }, sought));
       if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
         const seen = await Promise.all(sought.map((object) => this.lookAtTheName(object)));
         const taken = seen.flatMap((found) => found.problems);
@@ -163,17 +163,18 @@ export class Checker {
     return name === undefined ? [] : [seek(kind, identity, inputs, name)];
   }
 
-  private claimNames(kind: AnyKind, identity: Identity, inputs: Inputs, sought: Sought[]): Problem[] {
-    const claims: readonly (Sought | Claim)[] = (sought.length > 0 && kind.claims?.(inputs)) || sought;
+  private claimNames(kind: AnyKind, { identity, inputs, unknown }: Wanted, sought: Sought[]): Problem[] {
+    const claims: readonly (Sought | Claim)[] =
+      (sought.length > 0 && kind.claims?.(inputs, unknown)) || sought;
     const conflict = this.claims.claim(identity.urn, claims);
     if (conflict === undefined) return [];
-    const { name } = conflict.wanted;
-    const input = "input" in conflict.wanted ? conflict.wanted.input : undefined;
+    const claim: Partial<Claim> = conflict.wanted;
+    const { input, name } = claim;
     const { kind: otherKind, logicalName } = parseUrn(conflict.holder);
-    const property = namingInput(kind);
+    const property = (input && /^\w+/.exec(input)?.[0]) ?? namingInput(kind);
     const words = JSON.stringify(inputs[property]);
     const [what, advice] = input
-      ? [`${input} ${JSON.stringify(name)}`, "give one of them another name"]
+      ? [`${input} ${JSON.stringify(name)}`, claim.advice ?? "give one of them another name"]
       : isSet(kind)
         ? [`${property} ${words}: name ${JSON.stringify(name)}`, "give one of them other names"]
         : "of" in kind.naming

@@ -46,3 +46,12 @@ test("two resources that swap names in a new run both get theirs", () => {
   expect(claims.claim("urn:a", [{ space: "link:", name: "tap1" }])).toBeUndefined();
   expect(claims.claim("urn:b", [{ space: "link:", name: "tap0" }])).toBeUndefined();
 });
+
+test("what clashes with another name of the space is refused", () => {
+  const even = { space: "number", name: "even", clashes: (other: string) => Number(other) % 2 === 0 };
+  const claims = new Claims();
+  claims.claim("urn:a", [{ space: "number", name: "4" }]);
+  expect(claims.claim("urn:b", [even])).toMatchObject({ wanted: even, holder: "urn:a" });
+  expect(claims.claim("urn:a", [even, { space: "number", name: "2" }])).toBeUndefined();
+  expect(claims.claim("urn:b", [{ space: "other", name: "4", clashes: () => true }])).toBeUndefined();
+});

@@ -238,6 +238,10 @@ export interface Claim {
   name: string;
   /** The input that gives it, for messages: `ends[1].name`; none where it is what the resource is named by. */
   input?: string;
+  /** Whether it leaves no room for another one of the space, where that is not only one of the same name. */
+  clashes?(other: string): boolean;
+  /** What to do about two, for messages; another name unless given. */
+  advice?: string;
 }
 
 /** What a resource kind says of its inputs and outputs, whatever stands behind them. */
@@ -252,8 +256,8 @@ export interface Declaration {
   naming: ChosenNaming | StatedNaming;
   /** Inputs with what goes by the logical name, where that is more than `name`. They may still be invalid. */
   complete?(inputs: Inputs, logicalName: string): Inputs;
-  /** What it claims in a program, where it is not its one name. */
-  claims?(inputs: Inputs): Claim[];
+  /** What it claims in a program, where it is not its one name. @param unknown as of hostRules. */
+  claims?(inputs: Inputs, unknown: ReadonlySet<string>): Claim[];
   /** What JSON Schema cannot say. Sees only inputs that are known and valid by themselves. */
   rules?(inputs: Inputs): Problem[];
   /**

@@ -11,6 +11,7 @@ import {
   canonicalForwards,
   canonicalNetworks,
   natRules,
+  portClaims,
   tableNameBytes,
   tableNameProblem,
 } from "./parts/nat-checks";
@@ -100,7 +101,7 @@ const inputs = {
     minItems: 1,
     change: "live",
     description:
-      "Ports that are forwarded: connections from elsewhere to any address of this host. Those that the host itself opens are not. Default: none.",
+      "Ports that are forwarded: connections from elsewhere to any address of this host. Those that the host itself opens are not. No two `Nat` of one program and namespace may forward the same port by the same interface. Default: none.",
   },
   allowForwarding: {
     type: "boolean",
@@ -303,6 +304,8 @@ async function missingInterface({ outInterface, namespace }: Inputs, host: Host)
   return [{ property: "outInterface", message, warning: true, unless }];
 }
 
+const tableSpace = (namespace: string | undefined) => `table:${namespace ?? ""}`;
+
 export const nat: Kind<Desired, Observed> = {
   name: "Nat",
   description:
@@ -320,8 +323,12 @@ export const table = nat.name;`,
   naming: {
     bytes: tableNameBytes,
     problem: tableNameProblem,
-    space: (namespace) => `table:${namespace ?? ""}`,
+    space: tableSpace,
   },
+  claims: (values, unknown) => [
+    { space: tableSpace(values.namespace as string | undefined), name: String(values.name) },
+    ...portClaims(values, unknown),
+  ],
   leasedApart: true,
   inside: (target) => target.namespace,
   rules: natRules,

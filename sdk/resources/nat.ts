@@ -5,7 +5,8 @@ import { TuntapResource } from "../resource";
 
 /**
  * Ports that are forwarded: connections from elsewhere to any address of this host. Those that the host
- * itself opens are not. Default: none.
+ * itself opens are not. No two `Nat` of one program and namespace may forward the same port by the same
+ * interface. Default: none.
  */
 export interface NatForwardArgs {
   /** Of the port. */
@@ -23,7 +24,8 @@ export interface NatForwardArgs {
 
 /**
  * Ports that are forwarded: connections from elsewhere to any address of this host. Those that the host
- * itself opens are not. Default: none. As it is read back.
+ * itself opens are not. No two `Nat` of one program and namespace may forward the same port by the same
+ * interface. Default: none. As it is read back.
  */
 export interface NatForward {
   /** Of the port. */
@@ -69,7 +71,8 @@ export interface NatArgs {
 
   /**
    * Ports that are forwarded: connections from elsewhere to any address of this host. Those that the host
-   * itself opens are not. Default: none. A change is made in place.
+   * itself opens are not. No two `Nat` of one program and namespace may forward the same port by the same
+   * interface. Default: none. A change is made in place.
    */
   forwards?: pulumi.Input<pulumi.Input<NatForwardArgs>[]>;
 
@@ -142,7 +145,8 @@ export class Nat extends TuntapResource {
 
   /**
    * Ports that are forwarded: connections from elsewhere to any address of this host. Those that the host
-   * itself opens are not. Default: none.
+   * itself opens are not. No two `Nat` of one program and namespace may forward the same port by the same
+   * interface. Default: none.
    */
   declare readonly forwards: pulumi.Output<NatForward[] | undefined>;
 

@@ -403,6 +403,51 @@ describe("whose it is", () => {
   });
 });
 
+describe("two Nat that forward one port", () => {
+  const forwards = (port: unknown, more: object = {}) => [
+    { protocol: "tcp", port, to: "192.0.2.10", ...more },
+  ];
+  const one = (inputs: object = {}) => ({ forwards: forwards("8000-8010"), namespace: lab.name, ...inputs });
+
+  test.each([
+    [{}, { forwards: forwards(8005) }, "8005 (tcp, IPv4)"],
+    [
+      { outInterface: "eth0" },
+      { outInterface: "eth0", forwards: forwards("8010-8020") },
+      "8010-8020 (tcp, IPv4) by eth0",
+    ],
+    [{ outInterface: "eth0" }, { forwards: forwards("7990-8000") }, "7990-8000 (tcp, IPv4)"],
+    [{}, { outInterface: "eth0" }, "8000-8010 (tcp, IPv4) by eth0"],
+  ])("%j and %j are refused", async (first, second, name) => {
+    await program.check(kind, "one", one(first));
+    const { problems } = await program.check(kind, "two", one(second));
+    expect(problems).toEqual([
+      {
+        property: "forwards",
+        code: "NAME_CLAIMED",
+        message: `forwards[0].port "${name}" is claimed by Nat "one" of this program already; forward each port once [NAME_CLAIMED]`,
+      },
+    ]);
+  });
+
+  test.each([
+    [{ outInterface: "eth0" }, { outInterface: "eth1" }],
+    [{}, { forwards: forwards(8011) }],
+    [{}, { forwards: forwards(8000, { protocol: "udp" }) }],
+    [{}, { forwards: forwards(8000, { to: "2001:db8::10" }) }],
+  ])("%j and %j are not", async (first, second) => {
+    await program.check(kind, "one", one(first));
+    expect((await program.check(kind, "two", one(second))).problems).toEqual([]);
+  });
+
+  test("nor one that is not known yet by which interface", async () => {
+    await program.declare(kind, "two", one({ outInterface: "eth1" }));
+    program.newRun();
+    await program.check(kind, "one", one({ outInterface: "eth0" }));
+    expect((await program.plan(kind, "two", one(), ["outInterface"])).changes).toBe(true);
+  });
+});
+
 test("another namespace: deleted here, made there", async () => {
   await program.declare(kind, "dev0", base());
   const other = await Lab.open();

@@ -1,5 +1,5 @@
 import { canonicalAddress, canonicalCidr } from "../../host/addresses";
-import type { Inputs, Problem } from "../kind";
+import type { Claim, Inputs, Problem } from "../kind";
 import type { Forward } from "./nat-rules";
 
 /** NFT_TABLE_MAXNAMELEN - 1 (linux/netfilter/nf_tables.h). */
@@ -138,6 +138,46 @@ function forwardRules({ forwards }: Inputs): Problem[] {
 function portRange(port: number | string): [number, number] {
   const [first = 0, last = first] = String(port).split("-").map(Number);
   return [first, last];
+}
+
+/**
+ * The ports that a Nat takes for itself: of two tables that forward one, only the first would ever see its packets.
+ * @returns none while it is not known which they are.
+ */
+export function portClaims(inputs: Inputs, unknown: ReadonlySet<string>): Claim[] {
+  if (unknown.has("forwards") || unknown.has("outInterface")) return [];
+  const { namespace, outInterface, forwards } = inputs;
+  return ((forwards ?? []) as DeclaredForward[]).map(({ protocol, port, to }, index) => {
+    const by = outInterface === undefined ? "" : ` by ${outInterface}`;
+    const name = `${port} (${protocol}, ${familyName(to)})${by}`;
+    return {
+      space: `port:${namespace ?? ""}`,
+      name,
+      input: `forwards[${index}].port`,
+      clashes: (other) => clash(portClaimOf(name), portClaimOf(other)),
+      advice: "forward each port once",
+    };
+  });
+}
+
+interface PortClaim {
+  ports: [number, number];
+  /** Protocol and family. */
+  of: string;
+  /** undefined: any interface. */
+  by: string | undefined;
+}
+
+function portClaimOf(name: string): PortClaim {
+  const [, ports = "", of = "", by] = /^(\S+) \((.*?)\)(?: by (.*))?$/.exec(name) ?? [];
+  return { ports: portRange(ports), of, by };
+}
+
+function clash(one: PortClaim, other: PortClaim): boolean {
+  const sameInterface = one.by === undefined || other.by === undefined || one.by === other.by;
+  return (
+    sameInterface && one.of === other.of && one.ports[0] <= other.ports[1] && other.ports[0] <= one.ports[1]
+  );
 }
 
 /** Canonical forms of valid inputs. */
