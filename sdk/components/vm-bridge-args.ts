@@ -80,8 +80,8 @@ export interface VmBridgeArgs<Name extends string = string> {
   outInterface?: pulumi.Input<string>;
 
   /**
-   * Whether the table of the `Nat` accepts what is forwarded for the VMs, as `allowForwarding` of `Nat`. Default:
-   * `false`.
+   * Whether the table of the `Nat` shows what is meant to be forwarded for the VMs, as `allowForwarding` of `Nat`: by
+   * itself that changes nothing, and overrules no chain of another table that drops it. Default: `false`.
    */
   allowForwarding?: pulumi.Input<boolean>;
 

@@ -77,10 +77,11 @@ export interface NatArgs {
   forwards?: pulumi.Input<pulumi.Input<NatForwardArgs>[]>;
 
   /**
-   * Accept packets from `source`, those to and from `forwards`, and the answers to both, in a forward chain
-   * of the table. That does not overrule a chain of another table that drops them (the kernel forwards what
-   * all of them let pass): such chains are warned of, with the rule that they need. Default: `false`. A
-   * change is made in place.
+   * Show in the table what is meant to pass: a forward chain that accepts packets from `source`, those to and
+   * from `forwards`, and the answers to both. By itself it changes nothing for any packet: the kernel
+   * forwards what the chains of all tables let pass, so that it does not overrule a chain of another table
+   * that drops them, as Docker's does, and where none does, nothing need be accepted. Such chains are warned
+   * of, with the rule that they need. Default: `false`. A change is made in place.
    */
   allowForwarding?: pulumi.Input<boolean>;
 
@@ -151,9 +152,11 @@ export class Nat extends TuntapResource {
   declare readonly forwards: pulumi.Output<NatForward[] | undefined>;
 
   /**
-   * Accept packets from `source`, those to and from `forwards`, and the answers to both, in a forward chain
-   * of the table. That does not overrule a chain of another table that drops them (the kernel forwards what
-   * all of them let pass): such chains are warned of, with the rule that they need.
+   * Show in the table what is meant to pass: a forward chain that accepts packets from `source`, those to and
+   * from `forwards`, and the answers to both. By itself it changes nothing for any packet: the kernel
+   * forwards what the chains of all tables let pass, so that it does not overrule a chain of another table
+   * that drops them, as Docker's does, and where none does, nothing need be accepted. Such chains are warned
+   * of, with the rule that they need.
    */
   declare readonly allowForwarding: pulumi.Output<boolean>;
 
