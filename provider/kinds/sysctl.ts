@@ -60,23 +60,21 @@ const value: Property<Desired, Observed, string> = {
   show: (text) => JSON.stringify(text),
   async apply({ want, observed, target }, host) {
     const { namespace, name } = target;
-    if (isFirstWrite(target, observed.bootId)) {
+    // Another stack may have set it and have set it back since it was found: what is there now is what it was.
+    if (!isWritten(target, observed.bootId)) {
       const along = await writtenAlong(namespace, name, observed.value, host);
-      target.made = { __found: observed.value, __along: along };
+      target.made = { __found: observed.value, __along: along, __written: true };
     }
     await host.sysctls.write(namespace, name, want);
   },
 };
 
-/**
- * As long as it is found with the value that is declared, nothing is written: where another stack has set it, and sets
- * it back later, that later value is what must be put back.
- */
-function isFirstWrite(target: Target, bootId: string): boolean {
-  const { made, recorded } = target;
-  if (made) return made.__along === undefined;
-  const found = foundValue(target, bootId);
-  return found !== undefined && isSameValue(canonicalValue(String(recorded?.value)), found);
+/** Whether this resource wrote it since the host was started: not as long as it had the declared value anyway. */
+function isWritten({ made, recorded }: Target, bootId: string): boolean {
+  if (made) return made.__written === true;
+  if (recorded?.__bootId !== bootId) return false;
+  // Absent in what was recorded before it was noted.
+  return (recorded.__written ?? recorded.__found !== canonicalValue(String(recorded.value))) === true;
 }
 
 /** The value found before the first write since the host was started. */
@@ -101,14 +99,14 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   return is === undefined ? {} : { object: { name, value: is, bootId } };
 }
 
-/** Puts back what was found; but does not cut off what other stacks translate. */
+/** Puts back what it wrote over; but does not cut off what other stacks translate. */
 async function remove(
   target: Target,
   { name, value: is, bootId }: Observed,
   host: Host,
 ): Promise<string | undefined> {
   const found = foundValue(target, bootId);
-  if (found === undefined) return undefined;
+  if (found === undefined || !isWritten(target, bootId)) return undefined;
   const others =
     is !== found && found === "0" && isForwarding(name)
       ? await tablesOfOthers(target.namespace, target.lease, host)
@@ -221,6 +219,7 @@ export const forwards = forwarding.value;`,
     return {
       __bootId: bootId,
       __found: foundValue(target, bootId),
+      __written: isWritten(target, bootId),
       ...(along.length > 0 && { __along: along }),
     };
   },

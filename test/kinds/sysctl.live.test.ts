@@ -63,6 +63,13 @@ test("what was set before a restart of the host only is not put back", async () 
   expect(await read("net.ipv4.ip_default_ttl")).toBe("99");
 });
 
+test("what was recorded before it was noted whether it was written is put back", async () => {
+  await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 70));
+  delete program.state.get("ttl")?.outputs.__written;
+  await program.newRun().remove("ttl");
+  expect(await read("net.ipv4.ip_default_ttl")).toBe("64");
+});
+
 test("drift is said with both values and set back; a refresh shows it; what was first found stays", async () => {
   await program.declare(kind, "forward", inLab(forward, 1));
   await write(forward, "0");
@@ -161,6 +168,16 @@ describe("two stacks that turn on forwarding", () => {
     expect(await read(forward)).toBe("0");
   });
 
+  test("the first turns it off and the second goes, too: nothing is written", async () => {
+    const other = new Program();
+    await program.declare(kind, "one", inLab(forward, 1));
+    await other.declare(kind, "one", inLab(forward, 1));
+    await program.remove("one");
+    await other.refresh("one");
+    await other.newRun().remove("one");
+    expect(await read(forward)).toBe("0");
+  });
+
   test("the second goes first: nothing is written", async () => {
     const other = new Program();
     await program.declare(kind, "one", inLab(forward, 1));
@@ -204,7 +221,10 @@ describe("two stacks that turn on forwarding", () => {
     await program.declare(kind, "one", inLab(forward, 1));
     await program.declare(kind, "one", inLab(forward, 0));
     expect(await read(forward)).toBe("0");
-    await program.remove("one");
+    await write(forward, "1");
+    await program.newRun().declare(kind, "one", inLab(forward, 0));
+    await write(forward, "1");
+    await program.newRun().remove("one");
     expect(await read(forward)).toBe("0");
   });
 });
