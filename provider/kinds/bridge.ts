@@ -24,7 +24,6 @@ import {
   presentBridgeSettings,
 } from "./parts/bridge-settings";
 import { busyInputs, onBusy } from "./parts/busy";
-import { giveBackLink } from "./parts/giving-back";
 import { linkKind, nameTaken, type ObservedLink, sightLink, takeOverLink, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
@@ -39,6 +38,7 @@ import { makeLink } from "./parts/making";
 import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty } from "./parts/placement";
 import { filteringProblems } from "./parts/port-vlans";
+import { giveBack } from "./parts/taking-over";
 
 interface Desired extends DesiredSettings, DesiredBridgeSettings {
   name: string | undefined;
@@ -177,7 +177,7 @@ export const port = tap.name;`,
   create,
   unfit,
   takeOver,
-  giveBack: giveBackLink,
+  giveBack,
   inUse,
   whereabouts: async (_target, { link, namespace }) => ({
     namespace,

@@ -32,15 +32,7 @@ import {
   presentConsumer,
 } from "./parts/consumer-outputs";
 import { consumerInputs, consumerRules, consumerWarnings } from "./parts/consumers";
-import {
-  leaseOf,
-  linkKind,
-  nameTaken,
-  sightLink,
-  takeOverLink,
-  writeLongName,
-  wrongKind,
-} from "./parts/link";
+import { leaseOf, linkKind, nameTaken, sightLink, writeLongName, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -54,6 +46,7 @@ import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
+import { takeOver } from "./parts/taking-over";
 import {
   consumers,
   type DesiredTun,
@@ -289,7 +282,7 @@ export const name = tap.name;`,
   create,
   asMade,
   unfit,
-  takeOver: takeOverLink,
+  takeOver,
   settle: settleHints,
   giveBack: giveBackTun,
   inUse: (_target, observed, host) => consumers(observed, host),

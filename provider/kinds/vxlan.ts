@@ -22,8 +22,7 @@ import {
   bridgeWarnings,
   presentBridge,
 } from "./parts/bridge-port";
-import { giveBackLink } from "./parts/giving-back";
-import { linkKind, nameTaken, type ObservedLink, sightLink, takeOverLink, wrongKind } from "./parts/link";
+import { linkKind, nameTaken, type ObservedLink, sightLink, wrongKind } from "./parts/link";
 import {
   type DesiredSettings,
   desiredSettings,
@@ -37,6 +36,7 @@ import { adoptInput, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
+import { giveBack, takeOver } from "./parts/taking-over";
 import { replace } from "./parts/verdicts";
 import { underlayProblems, vxlanRules } from "./parts/vxlan-checks";
 import {
@@ -227,8 +227,8 @@ export const name = segment.name;`,
   async unfit(_target, { link }) {
     return link.kind === "vxlan" ? undefined : wrongKind(link, "VXLAN interface");
   },
-  takeOver: takeOverLink,
-  giveBack: giveBackLink,
+  takeOver,
+  giveBack,
   async inUse() {
     return undefined;
   },

@@ -6,8 +6,8 @@ import { keeperRefusal, tunRefusal } from "../../host/refusals";
 import type { TunChange } from "../../host/tuns";
 import type { Difference, InputSchema, Inputs, Problem, Property, Target } from "../kind";
 import { accountInput, none } from "./accounts";
-import { giveBackLink } from "./giving-back";
 import type { ObservedLink } from "./link";
+import { giveBack } from "./taking-over";
 import { replace } from "./verdicts";
 
 const { errno } = constants;
@@ -283,7 +283,7 @@ export async function settleHints(target: Target, before: ObservedTun, host: Hos
 export async function giveBackTun(target: Target, before: ObservedTun, host: Host): Promise<void> {
   const now = (await host.links.table(before.namespace)).at(before.ifindex);
   if (now?.tun && before.link.tun) await writeHints({ ...before, link: now }, before.link.tun, host);
-  await giveBackLink(target, before, host);
+  await giveBack(target, before, host);
 }
 
 async function writeHints(

@@ -8,8 +8,8 @@ import { accepted, refusal } from "../../host/refusals";
 import type { Target } from "../kind";
 import { bridgeIndex } from "./bridge-port";
 import { bothEnds, type DesiredPair, endLease, endOf, endTarget, type ObservedPair } from "./ends";
-import { giveBackLink } from "./giving-back";
 import { nameTaken, takeOverLink, wrongKind } from "./link";
+import { giveBack, takeOver } from "./taking-over";
 import { hasLease } from "./veth";
 
 /** What must be known of an end to make it. */
@@ -96,7 +96,7 @@ export async function takeOverPair(target: Target, { ends }: ObservedPair, host:
   for (const which of bothEnds) {
     const observed = ends[which];
     if (!observed || hasLease(observed, target, which)) continue;
-    await takeOverLink({ ...target, lease: endLease(target.lease, which) }, observed, host);
+    await takeOver({ ...target, lease: endLease(target.lease, which) }, observed, host);
   }
 }
 
@@ -105,6 +105,6 @@ export async function giveBackPair(target: Target, { ends }: ObservedPair, host:
   for (const which of bothEnds) {
     const before = ends[which];
     if (!before || hasLease(before, target, which)) continue;
-    await giveBackLink({ ...target, lease: endLease(target.lease, which) }, before, host);
+    await giveBack({ ...target, lease: endLease(target.lease, which) }, before, host);
   }
 }
