@@ -17,7 +17,8 @@ const programs = "cat cmp dirname find grep id ip mkdir mv rm rmdir sleep stat t
 
 /** Stands before each of them, counts, and kills the shell at the number that is wanted. */
 const standIn = `#!/bin/sh
-number=$(($(/bin/cat "$KILLS/count") + 1))
+read -r number <"$KILLS/count"
+number=$((number + 1))
 echo "$number" >"$KILLS/count"
 PATH=\${PATH#"$KILLS/bin:"}
 name=\${0##*/}
