@@ -39,7 +39,12 @@ export class Claims {
   }
 
   isClaimed(space: string, name: string): boolean {
-    return this.holders.get(space)?.has(name) ?? false;
+    return this.holderOf(space, name) !== undefined;
+  }
+
+  /** The URN of the resource that has claimed it. */
+  holderOf(space: string, name: string): string | undefined {
+    return this.holders.get(space)?.get(name);
   }
 }
 

@@ -6,6 +6,7 @@ import { converge, HalfMade, remove } from "./converge";
 import { covered, describeDifference, differences, inputOf } from "./differences";
 import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
+import { parseUrn } from "./host/leases";
 import { type AnyKind, type BusyMode, type Inputs, isSet, type Kind, type Target } from "./kinds/kind";
 import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
@@ -55,7 +56,7 @@ export class Reconciler {
 
   constructor(
     private readonly host: Host,
-    claims: Claims,
+    private readonly claims: Claims,
     private readonly run: Run = {},
   ) {
     this.checker = new Checker(host, claims, run.tell, run.onBusy);
@@ -156,10 +157,25 @@ export class Reconciler {
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
       if (object === undefined) return;
-      const left = await remove(kind, target, object, this.host, this.patience(kind, identity, recorded));
+      const left =
+        this.heirOf(kind, identity, recorded) ??
+        (await remove(kind, target, object, this.host, this.patience(kind, identity, recorded)));
       if (left === undefined) return;
       await this.run.tell?.(identity.urn, [mask({ severity: "warning", message: left }, identity, recorded)]);
     });
+  }
+
+  /** What is put back when it goes is left, where another resource of the program has it now. */
+  private heirOf(kind: Kind, { urn }: Identity, recorded: Outputs): string | undefined {
+    const name = kind.permanent && nameOf(kind, recorded);
+    if (!name) return undefined;
+    const space = kind.naming.space(recorded.namespace as string | undefined);
+    const heir = kind.claims?.(recorded, new Set()) ?? [{ space, name }];
+    const urns = heir.map((claim) => this.claims.holderOf(claim.space, claim.name));
+    const other = urns.find((holder) => holder !== undefined && holder !== urn);
+    if (other === undefined) return undefined;
+    const { kind: its, logicalName } = parseUrn(other);
+    return `${name} is left as it is, as ${its} "${logicalName}" of this program declares it now; what was there before either is forgotten`;
   }
 
   private patience(kind: Kind, identity: Identity, inputs: Inputs, recorded?: Outputs): Patience {

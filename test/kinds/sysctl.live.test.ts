@@ -123,6 +123,29 @@ test("that of an interface with dots in its name, which goes with the interface 
   await program.remove("one");
 });
 
+test("one that another resource of the program declares now stays as that one has it", async () => {
+  const told: string[] = [];
+  const moving = new Program(
+    undefined,
+    "dev",
+    "test",
+    [],
+    {},
+    {
+      tell: (_urn, notices) => told.push(...notices.map(({ message }) => message)),
+    },
+  );
+  await moving.declare(kind, "one", inLab(forward, 1));
+  moving.newRun();
+  // As the engine does it: what is new is made before what is gone from the program is removed.
+  await moving.declare(kind, "two", inLab(forward, 1));
+  await moving.remove("one");
+  expect(await read(forward)).toBe("1");
+  expect(told.join()).toMatch(
+    /net\.ipv4\.ip_forward is left as it is, as Sysctl "two" of this program declares it now/,
+  );
+});
+
 test("another name or namespace: the old one is put back, the new one set", async () => {
   await program.declare(kind, "one", inLab(forward, 1));
   const other = await Lab.open();
