@@ -120,6 +120,24 @@ test.each([
   expect(await warnings()).toMatch(expected);
 });
 
+test.each([
+  [["counter", "accept"], false],
+  [["log", "counter accept"], false],
+  [["log prefix out counter accept"], false],
+  [["counter", "drop", "accept"], true],
+  [["counter"], true],
+])("without a condition %j, the first that decides counts: warned of %s", async (lines, isWarned) => {
+  await chain("ip", "filter", "FORWARD", "drop");
+  for (const line of lines) await add(`add rule ip filter FORWARD ${line}`);
+  expect((await warnings()) !== "").toBe(isWarned);
+});
+
+test("a rule that logs and drops all is one that drops", async () => {
+  await chain("ip", "filter", "FORWARD", "accept");
+  await add("add rule ip filter FORWARD log prefix out counter drop");
+  expect(await warnings()).toMatch(/ends with a rule that says drop/);
+});
+
 test("a table of ours that accepts silences nothing, and is not warned of", async () => {
   await program.declare(kind, "lan", { ...base(), allowForwarding: true });
   expect(await warnings()).not.toMatch(/chain/);

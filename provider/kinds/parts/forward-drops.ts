@@ -118,15 +118,23 @@ const dockersOwn = "DOCKER-USER";
 
 /** undefined where it lets pass what no rule decides. */
 function howItDrops({ policy }: NftChain, rules: readonly NftRule[]): string | undefined {
-  const decision = rules.find(({ expr }) => expr.every(isDecisionOrCount))?.expr.map(statementText);
-  if (decision?.includes("accept")) return undefined;
-  const word = decision?.find((text) => text !== "counter");
-  if (word !== undefined) return `ends with a rule that says ${word.split(" ")[0]}`;
-  return policy === "drop" ? "has policy drop" : undefined;
+  const words = rules.flatMap(({ expr }) => decisionOf(expr) ?? []);
+  const [word = policy === "drop" ? "policy" : "accept"] = words;
+  if (word === "accept") return undefined;
+  return word === "policy" ? "has policy drop" : `ends with a rule that says ${word}`;
 }
 
-function isDecisionOrCount(statement: Statement): boolean {
-  return ["accept", "drop", "reject", "counter"].some((key) => key in statement);
+/** Of a rule that has no condition: what it says of every packet. It may count and log, which decides nothing. */
+function decisionOf(expr: readonly Statement[]): string | undefined {
+  const said = expr.filter((statement) => !isNote(statement)).map((statement) => Object.keys(statement)[0]);
+  const [word] = said;
+  return said.length === 1 && decisions.has(word) ? word : undefined;
+}
+
+const decisions: ReadonlySet<string | undefined> = new Set(["accept", "drop", "reject"]);
+
+function isNote(statement: Statement): boolean {
+  return "counter" in statement || "log" in statement;
 }
 
 /** Rules that let its packets pass, and the answers. */
@@ -138,7 +146,10 @@ function remediesFor({ protocol }: Version, { text, field }: End): string[] {
 /** Whether it accepts whatever comes from there, or goes there. */
 function accepts({ expr }: NftRule, { protocol }: Version, { text, field, outInterface }: End): boolean {
   const outside = `${field === "saddr" ? "oifname" : "iifname"} ${outInterface}`;
-  const words = expr.map(statementText).filter((word) => word !== "counter" && word !== outside);
+  const words = expr
+    .filter((statement) => !isNote(statement))
+    .map(statementText)
+    .filter((word) => word !== outside);
   const [first = "", ...rest] = words.filter((word) => field === "saddr" || word !== "ct status dnat");
   const prefix = `${protocol} ${field} `;
   return rest.join() === "accept" && first.startsWith(prefix) && contains(first.slice(prefix.length), text);
