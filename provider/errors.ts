@@ -44,6 +44,12 @@ export const errorTable = {
     meaning: "The link that the interface shall be a port of is no bridge.",
     remedy: "Give the name of a bridge.",
   },
+  BRIDGE_FULL: {
+    meaning:
+      "The bridge has no room for another port: a Linux bridge has at most 1023, whoever put them there.",
+    remedy:
+      "Use another bridge (a `TunPool` spreads its interfaces over several by `bridges`), or take ports off this one (`ip link set NAME nomaster`).",
+  },
   VNI_TAKEN: {
     meaning:
       "Another VXLAN interface of the network namespace has the same VNI and destination port, and the kernel allows one.",
@@ -293,7 +299,12 @@ function describe(code: ErrorCode, facts: ErrorFacts, remedy: string): string {
   return `${where}${facts.message} [${details.join(", ")}] ${remedy}`;
 }
 
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+/** Of asm-generic/errno.h; Node.js does not have it. */
+export const EXFULL = 54;
+
+const errnoNames = new Map(
+  Object.entries({ ...constants.errno, EXFULL }).map(([name, number]) => [number, name]),
+);
 
 /** `EBUSY (16)`; a bare number where it has no name here. */
 function errnoName(errno: number): string {

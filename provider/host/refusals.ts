@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { type ErrorCode, type ErrorFacts, TuntapError } from "../errors";
+import { type ErrorCode, type ErrorFacts, EXFULL, TuntapError } from "../errors";
 import { systemFailureCode } from "../kernel/failures";
 import type { HoldResult } from "../kernel/kernel";
 
@@ -9,6 +9,7 @@ const { errno } = constants;
 const replyCodes: Readonly<Record<number, ErrorCode>> = {
   [errno.ENODEV]: "LINK_VANISHED",
   [errno.EOPNOTSUPP]: "NOT_SUPPORTED",
+  [EXFULL]: "BRIDGE_FULL",
 };
 
 /** The error for a netlink request that the kernel answered with an errno; `facts.message` says what was asked. */

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { TuntapError } from "../errors";
+import { EXFULL, TuntapError } from "../errors";
 import { addressText } from "../host/addresses";
 import type { Host } from "../host/host";
 import {
@@ -167,14 +167,17 @@ async function join(difference: Difference<Desired, Observed, string>, host: Hos
   );
   const refused = replies.findIndex((reply) => !accepted(reply));
   if (refused < 0) return;
-  throw refusal(replies[refused] as { errno: number }, {
+  const reply = replies[refused] as Reply;
+  throw refusal(reply, {
     message: `the kernel refused ${writes[refused]?.what}`,
     operation: "RTM_NEWLINK",
     property: "bridge",
-    remedy:
-      "A bridge takes Ethernet interfaces only, and none that is a bridge itself, loopback, or marked as not to be forwarded (netns_immutable, IFF_DONT_BRIDGE). See the kernel's words.",
+    ...(reply.errno !== EXFULL && { remedy: refusedPort }),
   });
 }
+
+const refusedPort =
+  "A bridge takes Ethernet interfaces only, and none that is a bridge itself, loopback, or marked as not to be forwarded (netns_immutable, IFF_DONT_BRIDGE). See the kernel's words.";
 
 async function refuseLockout(observed: ObservedLink, { allowLockout }: Desired, host: Host): Promise<void> {
   if (allowLockout) return;
@@ -242,7 +245,7 @@ async function remove(target: Target, observed: Observed, host: Host): Promise<v
 async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Host): Promise<Problem[]> {
   const { interface: name, namespace, bridge, adopt, allowLockout } = values;
   const problems = [
-    ...(await bridgeProblems(values, unknown, host)),
+    ...(await bridgeProblems(values, unknown, host, [typeof name === "string" ? name : undefined])),
     ...(await vlanProblems(values, unknown, host)),
   ];
   const links = typeof name === "string" ? await linksToCheck(values, unknown, host) : undefined;

@@ -225,6 +225,21 @@ function warnings(values: Inputs): Problem[] {
   ];
 }
 
+/** @param ports as of `bridgeProblems`. */
+export async function tunHostRules(
+  values: Inputs,
+  unknown: ReadonlySet<string>,
+  host: Host,
+  ports?: readonly (string | undefined)[],
+): Promise<Problem[]> {
+  const problems = await Promise.all([
+    accountProblems(values, host),
+    bridgeProblems(values, unknown, host, ports),
+    vlanProblems(values, unknown, host),
+  ]);
+  return problems.flat();
+}
+
 export const tunInterface: Kind<Desired, ObservedTun> = {
   ...linkKind,
   name: "TunInterface",
@@ -243,14 +258,7 @@ export const name = tap.name;`,
     ...consumerOutputs,
   },
   rules,
-  async hostRules(values, unknown, host) {
-    const problems = await Promise.all([
-      accountProblems(values, host),
-      bridgeProblems(values, unknown, host),
-      vlanProblems(values, unknown, host),
-    ]);
-    return problems.flat();
-  },
+  hostRules: (values, unknown, host) => tunHostRules(values, unknown, host),
   warnings,
   async desire(values, host) {
     const uid = await accountId(host, "user", values.owner);

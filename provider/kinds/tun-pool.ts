@@ -12,7 +12,7 @@ import {
   planRules,
 } from "./parts/member-plans";
 import { automaticName, linkNameProblem, linkSpace } from "./parts/names";
-import { tunInterface } from "./tun-interface";
+import { tunHostRules, tunInterface } from "./tun-interface";
 
 const { name, address, netmask, peerAddress, broadcast, macAddress, guestMacAddress, ...shared } =
   tunInterface.inputs as Record<string, InputSchema>;
@@ -55,6 +55,20 @@ function expand(values: Inputs): Inputs[] {
     Object.entries(values).filter(([input, value]) => !own.includes(input) && value !== undefined),
   );
   return Array.from({ length: values.count as number }, (_, number) => member(values, common, number));
+}
+
+/** The names of the interfaces that are ports of that bridge, as `bridgeOf` deals them out. */
+function portNames(
+  { count, namePattern, bridges }: Inputs,
+  unknown: ReadonlySet<string>,
+  bridge: unknown,
+): (string | undefined)[] {
+  const known = typeof namePattern === "string" && !unknown.has("namePattern");
+  const list = (bridges as readonly unknown[] | undefined) ?? [bridge];
+  const names: (string | undefined)[] = [];
+  for (let number = list.indexOf(bridge); number < Number(count ?? 0); number += list.length)
+    names.push(known ? numbered(namePattern, number) : undefined);
+  return names;
 }
 
 function rules(values: Inputs): Problem[] {
@@ -173,7 +187,10 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
     const places = namespacePattern !== undefined || unknown.has("namespacePattern");
     const each = places ? [undefined] : (bridges ?? [values.bridge]);
     const found = await Promise.all(
-      each.map((bridge) => tunInterface.hostRules?.({ ...values, bridge }, unknown, host) ?? []),
+      each.map((bridge) => {
+        const ports = portNames(values, unknown, bridge);
+        return tunHostRules({ ...values, bridge }, unknown, host, ports);
+      }),
     );
     const once = new Map(found.flat().map((problem) => [problem.message, problem]));
     const property = bridges ? "bridges" : "bridge";

@@ -17,6 +17,9 @@ interface WithBridge {
   bridge: string | undefined;
 }
 
+/** BR_MAX_PORTS - 1 (net/bridge/br_private.h): ports are numbered from 1, in 10 bits. */
+export const mostPorts = 1023;
+
 /** In no bridge. Not a name that a link can have. */
 const noBridge = "";
 
@@ -80,23 +83,50 @@ function notABridge(name: string, other: Link): string {
   return `bridge ${JSON.stringify(name)} is ${describeLink(other)}, which is no bridge`;
 }
 
-/** What the host says of a declared bridge. One that does not exist yet may be made by this very program. */
+/**
+ * What the host says of a declared bridge. One that does not exist yet may be made by this very program.
+ * @param ports the names of the interfaces that shall be its ports; undefined for one whose name is not known yet.
+ */
 export async function bridgeProblems(
   inputs: Inputs,
   unknown: ReadonlySet<string>,
   host: Host,
+  ports: readonly (string | undefined)[] = [unknown.has("name") ? undefined : (inputs.name as string)],
 ): Promise<Problem[]> {
   const { bridge, namespace } = inputs;
   const links = typeof bridge === "string" ? await linksToCheck(inputs, unknown, host) : undefined;
   if (typeof bridge !== "string" || links === undefined) return [];
   const found = links.named(bridge);
-  if (found?.kind === "bridge") return [];
+  if (found?.kind === "bridge") return roomProblems(found, links, ports);
   if (found) {
     const message = `${notABridge(bridge, found)}; give the name of a bridge`;
     return [{ property: "bridge", code: "NOT_A_BRIDGE", message }];
   }
   const message = `bridge ${JSON.stringify(bridge)} does not exist${namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
   return [{ property: "bridge", code: "BRIDGE_MISSING", message, warning: true }];
+}
+
+/** Whether there is room for the ports beside those of others. */
+function roomProblems(bridge: Link, { all }: LinkTable, ports: readonly (string | undefined)[]): Problem[] {
+  // Mostly there are not so many links.
+  if (all.length + ports.length <= mostPorts) return [];
+  const own = new Set(ports);
+  const others = all.filter(
+    ({ master, name, alternativeNames }) =>
+      master === bridge.ifindex && ![name, ...alternativeNames].some((each) => own.has(each)),
+  );
+  if (others.length + ports.length <= mostPorts) return [];
+  const code = "BRIDGE_FULL";
+  const more = ports.length === 1 ? "this one" : `these ${ports.length}`;
+  const message = `bridge ${JSON.stringify(bridge.name)} has ${others.length} ports beside ${more}, and a Linux bridge has ${mostPorts} at most`;
+  // Whoever has a lease may be about to leave in this very run; a stranger is not.
+  const strangers = others.filter(({ leases }) => leases.length === 0);
+  if (strangers.length + ports.length > mostPorts) {
+    const { remedy } = new TuntapError(code, { message });
+    return [{ property: "bridge", code, message: `${message}. ${remedy}` }];
+  }
+  const later = `${message}: this will be refused unless some leave before`;
+  return [{ property: "bridge", code, message: later, warning: true }];
 }
 
 /** What is allowed of a port but probably not meant, and what is not allowed. */

@@ -1,13 +1,11 @@
 import { canonicalAddress } from "../../host/addresses";
 import { rememberedOf } from "../../remember";
 import type { InputSchema, Inputs, Problem } from "../kind";
+import { mostPorts } from "./bridge-port";
 import { linkNameBytes, linkNameProblem, namespaceNameProblem } from "./names";
 
 /** The most members of one set: what the numbers in leases and the time of one run allow. */
 const mostMembers = 4000;
-
-/** BR_MAX_PORTS - 1 (net/bridge/br_private.h): ports are numbered from 1, in 10 bits. */
-const mostPorts = 1023;
 
 /** How the members of a set differ from one another. */
 export const planInputs = {
