@@ -93,14 +93,16 @@ export class Checker {
         if (!isOpen(problem) && !seenTo) notices.push({ severity: info ? "info" : "warning", message });
       }
       const sought = this.soughtBy(kind, { ...wanted, inputs });
-      notices.push(...(await this.lintOf(kind, { ...wanted, inputs }, sought)));
       problems.push(...this.claimNames(kind, { ...wanted, inputs }, sought));
-      if (isNew && problems.length === 0 && !this.recognised.has(identity.urn)) {
-        const seen = await Promise.all(sought.map((object) => this.lookAtTheName(object)));
-        const taken = seen.flatMap((found) => found.problems);
-        problems.push(...(isSet(kind) ? inOne(kind, taken) : taken));
-        notices.push(...once(seen.flatMap((found) => found.notices)));
-      }
+      const isSought = isNew && problems.length === 0 && !this.recognised.has(identity.urn);
+      // At once, so that both go by one look at the host.
+      const [told, seen] = await Promise.all([
+        this.lintOf(kind, { ...wanted, inputs }, sought),
+        Promise.all(isSought ? sought.map((object) => this.lookAtTheName(object)) : []),
+      ]);
+      notices.push(...told, ...once(seen.flatMap((object) => object.notices)));
+      const taken = seen.flatMap((object) => object.problems);
+      problems.push(...(isSet(kind) ? inOne(kind, taken) : taken));
     }
     return {
       inputs,
@@ -119,8 +121,9 @@ export class Checker {
     ]);
     const members = isSet(kind) ? sought.map((member) => member.inputs) : undefined;
     const notices: Notice[] = [];
+    const { urn, instance } = identity;
     const { company } = wanted;
-    const told = await this.lint.see(kind.name, identity.urn, inputs, hidden, members, company);
+    const told = await this.lint.see({ kind: kind.name, urn, instance, inputs, hidden, members, company });
     for (const { on, message } of told) {
       if (on === identity.urn) notices.push({ severity: "warning", message });
       else await this.tell?.(on, [{ severity: "warning", message }]);

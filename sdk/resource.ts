@@ -101,7 +101,7 @@ async function identityOf(urn: Promise<pulumi.URN>, args: object): Promise<strin
 }
 
 /** Kinds whose plan says more where it is known what else will be declared. */
-const looksAround: ReadonlySet<string> = new Set(["Nat"]);
+const looksAround: ReadonlySet<string> = new Set(["Nat", "Bridge"]);
 
 /** How many of a kind a run of a program has declared so far, by the kind. A process may run several. */
 const declared = new WeakMap<object, Map<string, number>>();

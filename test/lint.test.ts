@@ -28,7 +28,8 @@ function run(kernel = new LintKernel()) {
   /** What is told, by the logical name of the resource that it is told on. */
   const see = async ([kind, name, inputs]: Declared, hidden: string[] = [], company?: Company) => {
     const members = inputs.members as Inputs[] | undefined;
-    const told = await lint.see(kind, urn(kind, name), { name, ...inputs }, hidden, members, company);
+    const passing = { kind, urn: urn(kind, name), inputs: { name, ...inputs }, hidden, members, company };
+    const told = await lint.see(passing);
     return told.map(({ on, message }): [string, string] => [on.split("::").pop() as string, message]);
   };
   /** What is told of a whole program. */
@@ -132,7 +133,36 @@ describe("overlapping subnets", () => {
     expect(await see(tap("four", { address: "192.0.2.1/24" }))).toEqual([]);
   });
 
-  test("both ends of a pair are looked at, and not compared with each other", async () => {
+  test("several addresses of one link may be in one subnet", () =>
+    silent(tap("one", { address: "192.0.2.1/24", addresses: ["192.0.2.7/24", "192.0.2.129/25"] })));
+
+  test("the ends of a pair in one namespace", async () => {
+    const ends = (other: Inputs) => ({
+      ends: [
+        { name: "a", address: "192.0.2.1/24" },
+        { name: "b", ...other },
+      ],
+    });
+    await toldOnce(
+      [["VethPair", "pair", ends({ address: "192.0.2.2/24" })]],
+      "pair",
+      /^its interfaces a and b are both in the subnet 192\.0\.2\.0\/24: .*give each a subnet or a namespace/,
+    );
+    await toldOnce(
+      [["VethPair", "pair", ends({ address: "192.0.2.129/25", namespace: undefined })]],
+      "pair",
+      /^its interfaces a and b overlap \(192\.0\.2\.0\/24, 192\.0\.2\.128\/25\): /,
+    );
+    for (const other of [
+      { address: "198.51.100.1/24" },
+      { address: "192.0.2.2/24", namespace: "blue" },
+      { address: "192.0.2.2/32" },
+      { address: "192.0.2.2/24", up: false },
+    ])
+      await silent(["VethPair", "pair", ends(other)]);
+  });
+
+  test("both ends of a pair are looked at, and in two namespaces not compared with each other", async () => {
     const ends = [
       { name: "a", address: "192.0.2.1/24" },
       { name: "b", address: "192.0.2.2/24", namespace: "blue" },
@@ -252,6 +282,78 @@ describe("a tunnel's mtu above that of its device", () => {
     ));
 });
 
+describe("a tunnel without a device", () => {
+  const vxlan = (inputs: Inputs = {}): Declared => ["Vxlan", "vx0", { local: "192.0.2.1", ...inputs }];
+
+  test.each<[string, Declared, RegExp]>([
+    [
+      "an mtu that is declared",
+      vxlan({ mtu: 1480 }),
+      /^mtu 1480 and 50 bytes of headers are above the 1500 of Bridge "under0", which has its `local` address: .*lower the mtu to 1450, or raise that one's$/,
+    ],
+    [
+      "the one that the kernel starts with",
+      vxlan(),
+      /^its mtu, which is not declared and so 1500, and 50 bytes .*; declare the mtu 1450, or raise/,
+    ],
+    [
+      "over IPv6",
+      vxlan({ local: "2001:DB8:0::1", mtu: 1431 }),
+      /^mtu 1431 and 70 bytes .*lower the mtu to 1430/,
+    ],
+  ])("is told of by who has its address: %s", (_, tunnel, text) => {
+    const under = bridge("under0", { address: "192.0.2.1/24", addresses: ["2001:db8::1/64"], mtu: 1500 });
+    return toldOnce([under, tunnel, tap("other0", { address: "203.0.113.1/24", mtu: 1280 })], "vx0", text);
+  });
+
+  test("is not, where it fits, where that is elsewhere, or not known", async () => {
+    const under = (inputs: Inputs = {}) => tap("under0", { address: "192.0.2.1/24", mtu: 1500, ...inputs });
+    await silent(under(), vxlan({ mtu: 1450 }));
+    await silent(under({ mtu: 1550 }), vxlan());
+    await silent(under({ namespace: "blue" }), vxlan());
+    await silent(under({ address: "192.0.2.2/24" }), vxlan());
+    await silent(under(), vxlan({ device: "eth0" }));
+    for (const hidden of ["mtu", "device", "local"]) {
+      const { see } = run();
+      await see(under());
+      expect(await see(vxlan(), [hidden])).toEqual([]);
+    }
+  });
+});
+
+describe("a tunnel on a bridge of ports that carry more", () => {
+  const vxlan = (inputs: Inputs = {}): Declared => ["Vxlan", "vx0", { bridge: "br0", mtu: 1450, ...inputs }];
+  const text =
+    /^its mtu is 1450, and that of TunInterface "vm0", a port of the same bridge \(br0\), is 1500: .*declare the mtu 1450 on all ports/;
+
+  test.each<[string, Inputs]>([
+    ["declared", { mtu: 1500 }],
+    ["as the kernel starts with", {}],
+  ])("is told of: %s", (_, inputs) =>
+    toldOnce([vxlan(), tap("vm0", { bridge: "br0", ...inputs }), tap("vm1", { bridge: "br1" })], "vx0", text),
+  );
+
+  test("is told of once, however many there are", async () => {
+    const ports = ["vm0", "vm1", "vm2"].map((name) => tap(name, { bridge: "br0" }));
+    await toldOnce([vxlan(), ...ports], "vx0", /^its mtu is 1450, and that of TunInterface "vm\d"/);
+    await toldOnce(
+      [vxlan(), ["TunPool", "vm", { members: ports.map(([, , inputs]) => inputs) }]],
+      "vx0",
+      /"vm"/,
+    );
+  });
+
+  test("is not, where they carry as much or less, on another bridge, or without a tunnel", async () => {
+    await silent(vxlan(), tap("vm0", { bridge: "br0", mtu: 1450 }), tap("vm1", { bridge: "br0", mtu: 1400 }));
+    await silent(vxlan(), tap("vm0", { bridge: "br0", namespace: "blue" }), tap("vm1", { bridge: "br1" }));
+    await silent(tap("vm0", { bridge: "br0" }), tap("vm1", { bridge: "br0", mtu: 9000 }));
+    await silent(vxlan({ mtu: undefined }), tap("vm0", { bridge: "br0" }));
+    const { see } = run();
+    await see(vxlan());
+    expect(await see(tap("vm0", { bridge: "br0" }), ["mtu"])).toEqual([]);
+  });
+});
+
 describe("NAT without forwarding", () => {
   const nat = (inputs: Inputs = {}): Declared => ["Nat", "nat0", { source: ["192.0.2.0/24"], ...inputs }];
   const sysctl = (name: string, value: unknown, inputs: Inputs = {}): Declared => [
@@ -323,14 +425,28 @@ describe("NAT without forwarding", () => {
 describe("the members of a pool", () => {
   const pool = (...members: Inputs[]): Declared => ["TunPool", "fc", { members }];
 
-  test("are looked at like interfaces, and not compared with each other", async () => {
-    const members = [{ address: "192.0.2.1/24" }, { address: "192.0.2.2/24" }, { address: "10.0.0.1/30" }];
+  test("are looked at like interfaces", async () => {
+    const members = [{ address: "192.0.2.1/30" }, { address: "192.0.2.5/30" }, { address: "10.0.0.1/30" }];
     await silent(pool(...members), bridge("br0", { address: "10.0.0.5/30" }));
     await toldOnce(
       [pool(...members), bridge("br0", { address: "10.0.0.2/30" })],
       "fc",
       /^its subnet 10\.0\.0\.0\/30 overlaps that of Bridge "br0"/,
     );
+  });
+
+  test("that share a subnet are told of once, unless they are on a bridge", async () => {
+    const addresses = ["192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24"];
+    const members = addresses.map((address, at) => ({ name: `fc${at}`, address }));
+    await toldOnce(
+      [pool(...members)],
+      "fc",
+      /^its interfaces fc0 and fc1 are both in the subnet 192\.0\.2\.0\/24: .*give each a subnet \(`addressPlan\.each` "\/30"/,
+    );
+    await silent(pool(...members.map((member) => ({ ...member, bridge: "br0" }))));
+    await silent(pool(...members.map((member) => ({ ...member, up: false }))));
+    const { see } = run();
+    expect(await see(pool(...members), ["address", "netmask"])).toEqual([]);
   });
 
   test("are told once for all of them", async () => {

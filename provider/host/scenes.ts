@@ -83,6 +83,13 @@ export class Scenes {
     return this.looking.add(namespace, "plan");
   }
 
+  /** As `lately`, but with or without what was written from here since: for what others have there. */
+  async ofOthers(namespace: NamespaceName): Promise<Scene> {
+    const last = this.latest.get(namespace);
+    const age = performance.now() - (last?.began ?? 0);
+    return last && age <= this.momentOf(namespace) ? last.scene : this.looking.add(namespace, "plan");
+  }
+
   /** Does what may write something, in whatever namespace: what was seen before says nothing about afterwards. */
   async whileWriting<T>(write: () => Promise<T>): Promise<T> {
     this.writes++;

@@ -1,5 +1,18 @@
+import type { Host } from "../host/host";
+import type { Link } from "../host/links";
 import type { Inputs } from "../kinds/kind";
-import { Facts, type Finding, known, labelOf, type Passing, type PassingLink, type Rule } from "./passing";
+import {
+  Facts,
+  type Finding,
+  isOurs,
+  known,
+  labelOf,
+  nothing,
+  type Passing,
+  type PassingLink,
+  type Rule,
+  seenAround,
+} from "./passing";
 
 /** What the kernel starts with (net/bridge/br_device.c), in seconds. */
 const usualForwardDelay = 15;
@@ -44,26 +57,83 @@ function pairs<Named, Naming>(
   };
 }
 
-/** A bridge with STP keeps new ports from forwarding, and a machine that boots asks for its address meanwhile. */
+/**
+ * A bridge with STP keeps new ports from forwarding, and a machine that boots asks for its address meanwhile. What is not
+ * declared of a bridge is looked up; of one that is not declared at all, all is.
+ */
 export function listeningDelay(): Rule {
-  return pairs<number, true>(
-    (passing, link) => {
-      if (passing.kind !== "Bridge" || known(passing, link, "stp") !== true) return undefined;
-      if (passing.hidden.has("forwardDelay")) return undefined;
-      const delay = known<number>(passing, link, "forwardDelay") ?? usualForwardDelay;
-      return delay > leastForwardDelay ? delay : undefined;
-    },
-    (passing, link) => {
-      const name = known<string>(passing, link, "bridge");
-      return taps.has(passing.kind) && name !== undefined ? { name, fact: true } : undefined;
-    },
-    // On the bridge, however many ports it has.
-    ([bridge, delay]) => ({
-      on: bridge,
+  const bridges = new Facts<{ passing: Passing; link: PassingLink }>();
+  const ports = new Facts<true>();
+  return (passing, host) => {
+    const { kind, urn } = passing;
+    bridges.forget(urn);
+    ports.forget(urn);
+    const later: Promise<Finding[]>[] = [];
+    for (const link of passing.links) {
+      const named = known<string>(passing, link, kind === "Bridge" ? "name" : "bridge");
+      if (named === undefined) continue;
+      const key = link.place + named;
+      if (kind === "Bridge") {
+        bridges.add(key, urn, { passing, link });
+        if (ports.of(key)?.size) later.push(ofDeclared(passing, link, named, host));
+      } else if (taps.has(kind) && !ports.of(key)?.has(urn)) {
+        ports.add(key, urn, true);
+        const declared = [...(bridges.of(key)?.values() ?? [])];
+        for (const bridge of declared) later.push(ofDeclared(bridge.passing, bridge.link, named, host));
+        if (declared.length === 0) later.push(ofOthers(passing, link, named, host));
+      }
+    }
+    return later.length === 0 ? nothing : Promise.all(later).then((found) => found.flat());
+  };
+}
+
+/** On the bridge, however many ports it has. */
+async function ofDeclared(passing: Passing, link: PassingLink, name: string, host: Host): Promise<Finding[]> {
+  if (passing.hidden.has("stp") || passing.hidden.has("forwardDelay")) return [];
+  const declared = {
+    stp: known<boolean>(passing, link, "stp"),
+    delay: known<number>(passing, link, "forwardDelay"),
+  };
+  if (declared.stp === false) return [];
+  const isComplete = declared.stp !== undefined && declared.delay !== undefined;
+  const seen = isComplete ? undefined : stpOf((await seenAround(link, host))?.links.named(name));
+  const delay = declared.delay ?? seen?.delay ?? usualForwardDelay;
+  if (!(declared.stp ?? seen?.stp) || delay <= leastForwardDelay) return [];
+  return [
+    {
+      on: passing.urn,
       about: "",
-      message: `it runs STP, and TAPs are its ports: a port forwards nothing for its first ${2 * delay} seconds (twice \`forwardDelay\`), so a machine that asks for its address when it boots may get none; leave \`stp\` off where no other bridge closes a circle, or set \`forwardDelay\` to ${leastForwardDelay}`,
-    }),
-  );
+      message: `it runs STP, and TAPs are its ports: ${waitText(delay)} (twice \`forwardDelay\`), so a machine that asks for its address when it boots may get none; ${declared.stp ? "leave `stp` off" : "set `stp` to false"} where no other bridge closes a circle, or set \`forwardDelay\` to ${leastForwardDelay}`,
+    },
+  ];
+}
+
+/** On the port, as nothing else of the program is concerned. */
+async function ofOthers(passing: Passing, link: PassingLink, name: string, host: Host): Promise<Finding[]> {
+  const bridge = (await seenAround(link, host))?.links.named(name);
+  const seen = stpOf(bridge);
+  if (!bridge || !seen?.stp || seen.delay <= leastForwardDelay || isOurs(passing, bridge)) return [];
+  return [
+    {
+      on: passing.urn,
+      about: "",
+      message: `bridge ${name}, which this program did not make, runs STP: ${waitText(seen.delay)} (twice the bridge's forward delay), so a machine that asks for its address when it boots may get none; where no other bridge closes a circle, turn it off there (\`ip link set ${name} type bridge stp_state 0\`), or lower the delay (\`forward_delay ${leastForwardDelay * hundredths}\`)`,
+    },
+  ];
+}
+
+function waitText(delay: number): string {
+  return `a port forwards nothing for its first ${2 * delay} seconds`;
+}
+
+/** The kernel has times in hundredths of a second. */
+const hundredths = 100;
+
+/** Of the kernel's own STP; with that of a program, the program decides. */
+function stpOf(link: Link | undefined): { stp: boolean; delay: number } | undefined {
+  if (link?.bridge === undefined) return undefined;
+  const { stpState, forwardDelay = usualForwardDelay * hundredths } = link.bridge;
+  return { stp: stpState === 1, delay: forwardDelay / hundredths };
 }
 
 /** A port whose mtu is above its bridge's. */
@@ -101,31 +171,5 @@ export function unfilteredVlans(): Rule {
       about: bridge,
       message: `port.vlans have no effect, as ${labelOf(bridge)} declares \`vlanFiltering\` false: every port gets every frame; set it to true, or take the VLANs out`,
     }),
-  );
-}
-
-/** Ethernet, IP, UDP and VXLAN headers (RFC 7348), in bytes. */
-const overhead = { ipv4: 50, ipv6: 70 };
-
-/** A tunnel whose packets, with their headers, do not fit into those of the interface that carries them. */
-export function mtuAboveUnderlay(): Rule {
-  return pairs<number, { mtu: number; headers: number }>(
-    (passing, link) => known<number>(passing, link, "mtu"),
-    (passing, link) => {
-      const name = known<string>(passing, link, "device");
-      const mtu = known<number>(passing, link, "mtu");
-      if (passing.kind !== "Vxlan" || name === undefined || mtu === undefined) return undefined;
-      const ends = ["remote", "local", "group"].map((end) => known<string>(passing, link, end));
-      const wide = ends.some((end) => end?.includes(":"));
-      return { name, fact: { mtu, headers: wide ? overhead.ipv6 : overhead.ipv4 } };
-    },
-    ([device, of], [tunnel, { mtu, headers }]) => {
-      if (mtu + headers <= of) return undefined;
-      return {
-        on: tunnel,
-        about: device,
-        message: `mtu ${mtu} and ${headers} bytes of headers are above the ${of} of its device, ${labelOf(device)}: long packets are lost or sent in pieces; lower the mtu to ${of - headers}, or raise the device's`,
-      };
-    },
   );
 }

@@ -1,8 +1,7 @@
 import { isTuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { canonicalValue } from "../host/sysctls";
-import type { Inputs } from "../kinds/kind";
 import { Facts, type Finding, labelOf, nothing, type Passing, placeText, type Rule } from "./passing";
+import { DeclaredSysctls, placed } from "./sysctls";
 
 /** One setting has two names (net/ipv4/devinet.c). */
 const settings: Readonly<Record<string, "ipv4" | "ipv6">> = {
@@ -13,36 +12,23 @@ const settings: Readonly<Record<string, "ipv4" | "ipv6">> = {
 const nameOf = { ipv4: "net.ipv4.ip_forward", ipv6: "net.ipv6.conf.all.forwarding" };
 type Family = keyof typeof nameOf;
 
-/**
- * NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host. The engine
- * checks one resource after the other, those that do not depend on one another in any order, so that who comes before a
- * Sysctl is judged when the last one has passed.
- */
+/** NAT where the kernel forwards nothing: a Sysctl says so, or none says otherwise and it is so on the host. */
 export function forwardingOff(): Rule {
-  const sysctls = new Facts<string>();
+  const sysctls = new DeclaredSysctls<Family>(settings);
   const nats = new Facts<true>();
-  const passed = new Set<string>();
-  /** Those that were checked before all Sysctls were that the program declares. */
-  let waiting: Passing[] = [];
 
   const seeSysctl = (passing: Passing): readonly Finding[] => {
-    const { urn, inputs, hidden } = passing;
-    passed.add(urn);
-    sysctls.forget(urn);
-    const family = hidden.size > 0 ? undefined : settings[String(inputs.name)];
-    if (family === undefined) return nothing;
-    const key = keyOf(family, inputs);
-    const value = canonicalValue(String(inputs.value));
-    sysctls.add(key, urn, value);
-    if (value !== "0") return nothing;
-    return [...(nats.of(key)?.keys() ?? [])].map((nat) => turnedOff(nat, urn, passing));
+    const seen = sysctls.see(passing);
+    if (seen?.value !== "0") return nothing;
+    const concerned = nats.of(placed(seen.setting, passing.inputs))?.keys() ?? [];
+    return [...concerned].map((nat) => turnedOff(nat, passing.urn, passing));
   };
 
   const seeNat = (passing: Passing): void => {
     const { urn, inputs } = passing;
     nats.forget(urn);
-    for (const family of familiesOf(passing)) nats.add(keyOf(family, inputs), urn, true);
-    waiting = [...waiting.filter((other) => other.urn !== urn), passing];
+    for (const family of familiesOf(passing)) nats.add(placed(family, inputs), urn, true);
+    sysctls.wait(passing);
   };
 
   return (passing, host) => {
@@ -50,16 +36,9 @@ export function forwardingOff(): Rule {
     if (passing.kind === "Sysctl") found = seeSysctl(passing);
     else if (passing.kind === "Nat") seeNat(passing);
     else return nothing;
-    const complete = waiting.filter(({ company }) => (company?.Sysctl ?? 0) <= passed.size);
-    if (complete.length === 0) return found;
-    waiting = waiting.filter((nat) => !complete.includes(nat));
-    const judged = complete.map((nat) => judge(nat, sysctls, host));
-    return Promise.all(judged).then((more) => [...found, ...more.flat()]);
+    const judged = sysctls.ready().map((nat) => judge(nat, sysctls, host));
+    return judged.length === 0 ? found : Promise.all(judged).then((more) => [...found, ...more.flat()]);
   };
-}
-
-function keyOf(family: Family, { namespace }: Inputs): string {
-  return `${namespace ?? ""}\0${family}`;
 }
 
 function familiesOf({ inputs, hidden }: Passing): Family[] {
@@ -70,14 +49,18 @@ function familiesOf({ inputs, hidden }: Passing): Family[] {
 }
 
 /** What is not declared is looked up. */
-async function judge(passing: Passing, sysctls: Facts<string>, host: Host): Promise<readonly Finding[]> {
+async function judge(
+  passing: Passing,
+  sysctls: DeclaredSysctls<Family>,
+  host: Host,
+): Promise<readonly Finding[]> {
   const { urn, inputs } = passing;
   const namespace = inputs.namespace as string | undefined;
   const see = async (family: Family): Promise<Finding[]> => {
-    const declared = [...(sysctls.of(keyOf(family, inputs)) ?? [])];
-    const off = declared.find(([, value]) => value === "0");
+    const declared = sysctls.of(family, inputs);
+    const off = [...declared].find(([, value]) => value === "0");
     if (off) return [turnedOff(urn, off[0], passing)];
-    if (declared.length > 0 || !(await isOff(host, namespace, nameOf[family]))) return [];
+    if (declared.size > 0 || !(await isOff(host, namespace, nameOf[family]))) return [];
     return [
       {
         on: urn,

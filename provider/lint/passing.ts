@@ -1,11 +1,16 @@
+import { isTuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { parseUrn } from "../host/leases";
+import { isInterimName, isOfStack, type LeaseStack, parseUrn } from "../host/leases";
+import type { Link } from "../host/links";
+import type { Scene } from "../host/scenes";
 import type { Inputs } from "../kinds/kind";
 
 /** A resource as its check passes by, valid by itself. */
 export interface Passing {
   kind: string;
   urn: string;
+  /** By which links are told that this program made. */
+  stack: LeaseStack;
   inputs: Inputs;
   /** The links that it declares; none while it is not known where they are. */
   links: readonly PassingLink[];
@@ -30,8 +35,15 @@ export interface Finding {
   message: string;
 }
 
-/** What looks at all resources of a run, one after the other, in any order. A resource may pass again, with other inputs. */
-export type Rule = (passing: Passing, host: Host) => readonly Finding[] | Promise<readonly Finding[]>;
+/**
+ * What looks at all resources of a run, one after the other, in any order. A resource may pass again, with other inputs.
+ * @param declared the links of those that have passed.
+ */
+export type Rule = (
+  passing: Passing,
+  host: Host,
+  declared: DeclaredLinks,
+) => readonly Finding[] | Promise<readonly Finding[]>;
 
 export const nothing: readonly Finding[] = [];
 
@@ -66,6 +78,24 @@ export class Facts<T> {
   /** By URN; undefined where nobody said anything. */
   of(key: string): ReadonlyMap<string, T> | undefined {
     return this.byKey.get(key);
+  }
+}
+
+/** The links of resources that have passed. */
+export class DeclaredLinks {
+  private readonly names = new Facts<true>();
+
+  see(passing: Passing): void {
+    this.names.forget(passing.urn);
+    for (const link of passing.links) {
+      const name = known<string>(passing, link, "name");
+      if (name !== undefined) this.names.add(link.place + name, passing.urn, true);
+    }
+  }
+
+  /** Whether a link of the host is one of them, by a name that it has. */
+  have({ place }: PassingLink, { name, alternativeNames }: Link): boolean {
+    return [name, ...alternativeNames].some((each) => (this.names.of(place + each)?.size ?? 0) > 0);
   }
 }
 
@@ -106,6 +136,21 @@ export function known<T extends string | number | boolean>(
   name: string,
 ): T | undefined {
   return hidden.has(name) ? undefined : (inputs[name] as T | undefined);
+}
+
+/** What there is where a link shall be; undefined where that place is not there yet, or cannot be looked at. */
+export async function seenAround({ namespace }: PassingLink, host: Host): Promise<Scene | undefined> {
+  try {
+    return await host.scenes.ofOthers(namespace);
+  } catch (error) {
+    if (isTuntapError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether this program made a link of the host, or another run of it: then it passes by itself, or is about to go. */
+export function isOurs({ stack }: Passing, { name, leases }: Link): boolean {
+  return isInterimName(name) || leases.some((lease) => isOfStack(lease, stack));
 }
 
 /** A resource, for people: `Bridge "br0"`. */

@@ -12,9 +12,10 @@ export interface TunPoolAddressPlanArgs {
   subnet: pulumi.Input<string>;
 
   /**
-   * What each gets: one `address` of the subnet, with the subnet's prefix length; or a subnet of its own, of
-   * which the interface has the first address that a host can have and its peer (the guest) the other: `/30`
-   * (four addresses) or `/31` (two, RFC 3021). Default: `"address"`.
+   * What each gets: one `address` of the subnet, with the subnet's prefix length, which is for ports of a
+   * bridge or interfaces in namespaces of their own; or a subnet of its own, of which the interface has the
+   * first address that a host can have and its peer (the guest) the other: `/30` (four addresses) or `/31`
+   * (two, RFC 3021). Default: `"address"`.
    */
   each?: pulumi.Input<"address" | "/30" | "/31">;
 
@@ -34,9 +35,10 @@ export interface TunPoolAddressPlan {
   subnet: string;
 
   /**
-   * What each gets: one `address` of the subnet, with the subnet's prefix length; or a subnet of its own, of
-   * which the interface has the first address that a host can have and its peer (the guest) the other: `/30`
-   * (four addresses) or `/31` (two, RFC 3021). Default: `"address"`.
+   * What each gets: one `address` of the subnet, with the subnet's prefix length, which is for ports of a
+   * bridge or interfaces in namespaces of their own; or a subnet of its own, of which the interface has the
+   * first address that a host can have and its peer (the guest) the other: `/30` (four addresses) or `/31`
+   * (two, RFC 3021). Default: `"address"`.
    */
   each: "address" | "/30" | "/31";
 

@@ -95,3 +95,40 @@ ${value === undefined ? "" : forward}
     await router.close();
   }
 });
+
+test("what a bridge passes from port to port is judged by all Sysctls of the program, too, and by the host", async () => {
+  const docker = await Lab.open();
+  const later = new Workspace("docker");
+  try {
+    const name = "net.bridge.bridge-nf-call-iptables";
+    await docker.exec("sysctl", "-q", "-w", `${name}=1`);
+    const chain = "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }";
+    await docker.exec("nft", `add table ip filter; ${chain}`);
+    await docker.ip("link", "add", "eth9", "type", "bridge");
+    await docker.ip("addr", "add", "192.0.2.9/24", "dev", "eth9");
+    await docker.ip("link", "set", "eth9", "up");
+    const told = async (address: string, value: number | undefined) => {
+      const sysctl = `new tuntap.Sysctl("nf", { name: "${name}", value: ${value}, namespace }, { dependsOn: bridge });`;
+      later.write(`import * as tuntap from "pulumi-tuntap";
+const namespace = "${docker.name}";
+const bridge = new tuntap.Bridge("br0", { address: "${address}", namespace });
+${value === undefined ? "" : sysctl}
+`);
+      return warned(await later.succeed("preview"));
+    };
+    expect(await told("198.51.100.1/24", 0)).toEqual({});
+    const { br0, ...others } = await told("192.0.2.1/25", undefined);
+    expect(others).toEqual({});
+    expect(br0?.sort()).toEqual([
+      expect.stringMatching(
+        /^chain FORWARD of table ip filter .* is 1, IPv4 packets that this bridge passes/,
+      ),
+      expect.stringMatching(
+        /^its subnet 192\.0\.2\.0\/25 overlaps that of eth9 \(192\.0\.2\.0\/24\), which this program did/,
+      ),
+    ]);
+  } finally {
+    later.close();
+    await docker.close();
+  }
+});

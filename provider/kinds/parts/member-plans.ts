@@ -43,7 +43,7 @@ export const planInputs = {
         enum: ["address", "/30", "/31"],
         default: "address",
         description:
-          "What each gets: one `address` of the subnet, with the subnet's prefix length; or a subnet of its own, of which the interface has the first address that a host can have and its peer (the guest) the other: `/30` (four addresses) or `/31` (two, RFC 3021).",
+          "What each gets: one `address` of the subnet, with the subnet's prefix length, which is for ports of a bridge or interfaces in namespaces of their own; or a subnet of its own, of which the interface has the first address that a host can have and its peer (the guest) the other: `/30` (four addresses) or `/31` (two, RFC 3021).",
       },
       first: {
         type: "integer",
