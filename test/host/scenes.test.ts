@@ -54,6 +54,20 @@ test("but see what was written from here, and after a while what others wrote", 
   expect(await mtu()).toBe(1400);
 });
 
+test("who asks what others have there does not mind what was written from here, and sees theirs after a while", async () => {
+  const { host, count } = counting();
+  const mtu = async () => (await host.scenes.ofOthers(lab.name)).links.named("tap1")?.mtu;
+  const ifindex = (await host.scenes.lately(lab.name)).links.named("tap1")!.ifindex;
+  for (let value = 1301; value <= 1350; value++) {
+    await host.batch.send(lab.name, [setLink(ifindex, { mtu: value })]);
+    await mtu();
+  }
+  expect(count.dumps).toBeLessThan(50);
+  await lab.ip("link", "set", "tap1", "mtu", "1401");
+  await sleep(300);
+  expect(await mtu()).toBe(1401);
+});
+
 test("and what a sysctl that was written from here did to addresses", async () => {
   const { host } = counting();
   await lab.ip("addr", "add", "2001:db8::1/64", "dev", "tap3", "nodad");
