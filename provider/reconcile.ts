@@ -178,7 +178,8 @@ export class Reconciler {
     return `${name} is left as it is, as ${its} "${logicalName}" of this program declares it now; what was there before either is forgotten`;
   }
 
-  private patience(kind: Kind, identity: Identity, inputs: Inputs, recorded?: Outputs): Patience {
+  /** For one piece of work on a resource; what it says is told there. */
+  patience(kind: Kind, identity: Identity, inputs: Inputs, recorded?: Outputs): Patience {
     const guarded = secretsOf(identity, recorded);
     const tell = (message: string) =>
       void this.run.tell?.(identity.urn, [

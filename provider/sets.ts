@@ -1,4 +1,4 @@
-import { consequence, onBusyOf } from "./busy";
+import { consequence, onBusyOf, type Patience } from "./busy";
 import { namesText } from "./compact";
 import { equal } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
@@ -38,6 +38,7 @@ interface Single {
   update(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<ReadResult>;
   read(kind: Kind, recorded: Outputs): Promise<{ result?: ReadResult; notices: Notice[] }>;
   remove(kind: Kind, recorded: Outputs): Promise<void>;
+  patience(kind: Kind, identity: Identity, inputs: Inputs): Patience;
 }
 
 /** Of a member that goes: what is recorded of it, or as little as finds it. */
@@ -114,7 +115,7 @@ export class Sets {
       "it will be deleted all the same",
       "this will be refused",
     );
-    for (const text of summarise(await this.held(kind.member, leaving)))
+    for (const text of summarise(await this.held(kind.member, leaving, true)))
       result.notices.push({
         severity: "warning",
         message: `${text}, and is to be deleted: ${follows}`,
@@ -224,21 +225,22 @@ export class Sets {
     return [...leaving.values()];
   }
 
-  /** All of them, or, where one is held and that is not allowed, none. */
+  /** All of them, or, where one is held and that is not allowed, or lasts longer than is waited for, none. */
   private async removeAll(
     kind: SetKind,
     identity: Identity,
     leaving: readonly Leaving[],
     inputs: Inputs,
   ): Promise<void> {
-    if (onBusyOf(kind.member, inputs, this.onBusy).mode === "fail") {
-      const held = await this.held(kind.member, leaving);
-      if (held.length > 0) {
-        throw new TuntapError(kind.member.codes.inUse, {
-          message: `nothing is deleted, as some are held. ${summarise(held).join("; ")}.`,
-          resource: resourceLabel(identity),
-        });
-      }
+    const patience = this.single.patience(kind.member, identity, inputs);
+    while (!patience.forced) {
+      const held = summarise(await this.held(kind.member, leaving)).join("; ");
+      if (held === "") break;
+      if (await patience.again(held)) continue;
+      throw new TuntapError(kind.member.codes.inUse, {
+        message: `nothing is deleted, as some are held. ${held}${patience.waited()}.`,
+        resource: resourceLabel(identity),
+      });
     }
     // What is asked for now counts, not what was when they were made.
     const { onBusy, busyTimeoutSeconds } = inputs;
@@ -251,12 +253,16 @@ export class Sets {
     if (failures.length > 0) throw combined(failures, [], "");
   }
 
-  /** Those that processes use, and by whom. */
-  private async held(kind: Kind, leaving: readonly Leaving[]): Promise<{ name: string; text: string }[]> {
+  /** Those that processes use, and by whom. @param glance as of Target. */
+  private async held(
+    kind: Kind,
+    leaving: readonly Leaving[],
+    glance?: true,
+  ): Promise<{ name: string; text: string }[]> {
     const looked = await Promise.all(
       leaving.map(async ({ outputs, name }) => {
         const target = targetOf(kind, this.host, identityOf(outputs), outputs, outputs);
-        const { object } = await kind.sight({ ...target, glance: true }, this.host);
+        const { object } = await kind.sight(glance ? { ...target, glance } : target, this.host);
         const text = object === undefined ? undefined : await kind.inUse(target, object, this.host);
         return text === undefined ? [] : [{ name, text }];
       }),

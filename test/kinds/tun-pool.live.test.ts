@@ -1,39 +1,11 @@
-/** Many interfaces as one resource: what touches which of them, whose they are, and who holds them. */
+/** Many interfaces as one resource: what touches which of them, and whose they are. */
 import { describe, expect, test } from "vitest";
-import { attached } from "../harness/attach";
 import { Program } from "../harness/program";
 import { run } from "../harness/shell";
+import { indexes, kind, membersOf, names, pool } from "./pool-lab";
 import { lab, program, said, useTunLab } from "./tun-lab";
 
 useTunLab();
-
-const kind = "TunPool";
-const pool = (more: Record<string, unknown> = {}) => ({
-  count: 4,
-  namePattern: "fc%d",
-  owner: "nobody",
-  addressPlan: { subnet: "172.16.0.0/24", each: "/30" },
-  mtu: 1400,
-  namespace: lab.name,
-  ...more,
-});
-const names = (count: number) => Array.from({ length: count }, (_, number) => `fc${number}`);
-
-interface Shown {
-  name: string;
-  namespace?: string;
-  address?: string;
-  peerAddress?: string;
-  macAddress?: string;
-  guestMacAddress?: string;
-  bridge?: string;
-  firecracker?: object;
-}
-const membersOf = (outputs: Record<string, unknown>) => outputs.members as Shown[];
-
-async function indexes(): Promise<Record<string, number>> {
-  return Object.fromEntries((await lab.links()).map(({ ifname, ifindex }) => [ifname, ifindex]));
-}
 
 async function addressesOf(name: string): Promise<string[]> {
   const [link] = JSON.parse(await lab.ip("-j", "-4", "addr", "show", "dev", name)) as {
@@ -236,64 +208,6 @@ describe("on bridges", () => {
     ]);
     await expect(program.declare(kind, "fc", inputs)).rejects.toMatchObject({ code: "BRIDGE_MISSING" });
     expect(await lab.links()).toEqual([]);
-  });
-});
-
-describe("a member that a process holds", () => {
-  test("keeps a pool from shrinking below it; nothing else is deleted", async () => {
-    await program.declare(kind, "fc", pool());
-    const holder = await lab.hold("fc3");
-    const plan = await program.plan(kind, "fc", pool({ count: 2 }));
-    expect(said(plan)).toMatch(
-      /^fc3: held by pid \d+ \(socat .*\) of root \(uid 0\), and is to be deleted: this will be refused$/m,
-    );
-    await expect(program.declare(kind, "fc", pool({ count: 2 }))).rejects.toMatchObject({
-      code: "LINK_BUSY",
-      message: expect.stringMatching(/TunPool fc: nothing is deleted.*fc3: held by pid \d+ \(socat/),
-    });
-    expect(Object.keys(await indexes()).sort()).toEqual(names(4));
-    await lab.release(holder);
-    await program.declare(kind, "fc", pool({ count: 2 }));
-    expect(Object.keys(await indexes()).sort()).toEqual(names(2));
-  });
-
-  test("keeps the whole pool from being deleted, unless by force", async () => {
-    await program.declare(kind, "fc", pool());
-    const holder = await lab.hold("fc1");
-    await expect(program.remove("fc")).rejects.toMatchObject({ code: "LINK_BUSY" });
-    expect(Object.keys(await indexes()).sort()).toEqual(names(4));
-    await program.declare(kind, "fc", pool({ onBusy: "force" }));
-    await program.remove("fc");
-    expect(await lab.links()).toEqual([]);
-    await lab.release(holder);
-  });
-
-  test("is waited for", async () => {
-    const waiting = pool({ onBusy: "wait", busyTimeoutSeconds: 30 });
-    await program.declare(kind, "fc", waiting);
-    const holder = await lab.hold("fc3");
-    const shrinking = program.declare(kind, "fc", { ...waiting, count: 2 });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(Object.keys(await indexes())).toContain("fc3");
-    await lab.release(holder);
-    await shrinking;
-    expect(Object.keys(await indexes()).sort()).toEqual(names(2));
-  });
-
-  test("blocks a change of its owner, and of no other's mtu", async () => {
-    await program.declare(kind, "fc", pool());
-    const holder = await attached(lab, "fc1");
-    await program.declare(kind, "fc", pool({ mtu: 1350 }));
-    expect(await lab.mustHave("fc1")).toMatchObject({ mtu: 1350 });
-    const plan = await program.plan(kind, "fc", pool({ mtu: 1350, owner: "daemon" }));
-    expect(said(plan)).toMatch(/^fc1: owner: .*cannot be changed while the interface is held by pid/m);
-    await expect(program.declare(kind, "fc", pool({ mtu: 1350, owner: "daemon" }))).rejects.toMatchObject({
-      code: "LINK_BUSY",
-      message: expect.stringMatching(/TunPool fc\[1\], owner: /),
-    });
-    await holder.end();
-    await program.declare(kind, "fc", pool({ mtu: 1350, owner: "daemon" }));
-    expect((await program.declare(kind, "fc", pool({ mtu: 1350, owner: "daemon" }))).operation).toBe("same");
   });
 });
 
