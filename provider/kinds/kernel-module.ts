@@ -110,7 +110,7 @@ function missing({ name, state, facts }: Module): TuntapError {
 /** Where neither can be proved, that it is there or that it is not, nothing is refused. */
 function unproven({ name, facts: { release, modular } }: Module): Problem {
   const message = modular
-    ? `module ${name} is not loaded, and neither the kernel nor /lib/modules, which is not there, shows whether kernel ${release} has it: it is taken to be built in. Where it is not, as in a container, load it on the host (\`modprobe ${name}\`), or give the container the host's /lib/modules (\`-v /lib/modules:/lib/modules:ro\`) and CAP_SYS_MODULE`
+    ? `module ${name} is not loaded, kernel ${release} does not show that it is built in, and /lib/modules is missing or empty, as in a container: it is taken to be built in. Where it is not, load it on the host (\`modprobe ${name}\`), or give the container the host's /lib/modules (\`-v /lib/modules:/lib/modules:ro\`) and CAP_SYS_MODULE`
     : `kernel ${release} loads no modules and does not show whether ${name} is built in: it is taken to be. Check the name; if it is right and something is missing that the module would bring, run a kernel that has it`;
   return { property: "name", message, warning: true };
 }

@@ -118,7 +118,7 @@ test.each([
   [
     "a container without /lib/modules",
     { releases: [] },
-    "module tun is not loaded, and neither the kernel nor /lib/modules, which is not there, shows whether kernel 6.1.0-7 has it: it is taken to be built in. Where it is not, as in a container, load it on the host (`modprobe tun`), or give the container the host's /lib/modules (`-v /lib/modules:/lib/modules:ro`) and CAP_SYS_MODULE",
+    "module tun is not loaded, kernel 6.1.0-7 does not show that it is built in, and /lib/modules is missing or empty, as in a container: it is taken to be built in. Where it is not, load it on the host (`modprobe tun`), or give the container the host's /lib/modules (`-v /lib/modules:/lib/modules:ro`) and CAP_SYS_MODULE",
   ],
   [
     "a kernel without modules",
