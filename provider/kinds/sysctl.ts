@@ -2,7 +2,13 @@ import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
-import { isForwarding, type Setting, tablesOfOthers, writtenAlong } from "./parts/forwarding-switch";
+import {
+  isForwarding,
+  type Setting,
+  stillAlong,
+  tablesOfOthers,
+  writtenAlong,
+} from "./parts/forwarding-switch";
 import { isSameValue, settingOf, sysctlRules } from "./parts/sysctl-checks";
 import { live } from "./parts/verdicts";
 
@@ -60,10 +66,16 @@ const value: Property<Desired, Observed, string> = {
   show: (text) => JSON.stringify(text),
   async apply({ want, observed, target }, host) {
     const { namespace, name } = target;
-    // Another stack may have set it and have set it back since it was found: what is there now is what it was.
-    if (!isWritten(target, observed.bootId)) {
-      const along = await writtenAlong(namespace, name, observed.value, host);
-      target.made = { __found: observed.value, __along: along, __written: true };
+    const { bootId, value: is } = observed;
+    if (!isWritten(target, bootId)) {
+      // Another stack had turned it on, and off again since it was found.
+      const isOffAgain = isForwarding(name) && is === "0";
+      const found = isOffAgain ? is : foundValue(target, bootId);
+      target.made = {
+        __found: found,
+        __along: await writtenAlong(namespace, name, is, host),
+        __written: true,
+      };
     }
     await host.sysctls.write(namespace, name, want);
   },
@@ -115,8 +127,8 @@ async function remove(
     const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
     return `${name} is left at ${is}${where}, and not put back to the ${found} that was found: other stacks need forwarding there (${others.map((table) => `table ${table}`).join(", ")}). When they are gone, set it by hand`;
   }
-  for (const setting of [[name, found] as const, ...foundAlong(target, bootId)])
-    await putBack(target.namespace, setting, host);
+  const along = await stillAlong(target.namespace, foundAlong(target, bootId), is, host);
+  for (const setting of [[name, found] as const, ...along]) await putBack(target.namespace, setting, host);
   return undefined;
 }
 

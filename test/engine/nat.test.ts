@@ -101,3 +101,30 @@ test("down leaves the tables of others and the sysctl as they were", async () =>
   expect(await ruleset()).toBe("table inet others {\n}\n");
   expect((await net.router.exec("sysctl", "-n", "net.ipv4.ip_forward")).trim()).toBe("0");
 });
+
+test("two stacks side by side: the second is told that it forwards already, and keeps it when the first goes", async () => {
+  const sysctl = async (...words: string[]) => (await net.router.exec("sysctl", ...words)).trim();
+  await sysctl("-q", "-w", "net.ipv4.conf.out0.forwarding=1");
+  const other = new Workspace();
+  try {
+    await workspace.succeed("up");
+    other.declare(...program({ name: "second", source: ["203.0.113.0/24"], forwards: undefined }));
+    expect(messages(await other.succeed("up"))).toMatch(
+      /net\.ipv4\.ip_forward is "1" already, by default or set by somebody else: nothing is written/,
+    );
+    expect(messages(await workspace.succeed("down"))).toMatch(
+      /net\.ipv4\.ip_forward is left at 1 in namespace .*other stacks need forwarding there \(table inet second\)/,
+    );
+    expect(await sysctl("-n", "net.ipv4.ip_forward")).toBe("1");
+    await other.succeed("up", "--expect-no-changes");
+    await other.succeed("down");
+    await sysctl("-q", "-w", "net.ipv4.ip_forward=0");
+    // Alone, it puts back all that it found, also what is written along.
+    await sysctl("-q", "-w", "net.ipv4.conf.out0.forwarding=1");
+    await workspace.succeed("up");
+    await workspace.succeed("down");
+    expect(await sysctl("-n", "net.ipv4.ip_forward", "net.ipv4.conf.out0.forwarding")).toBe("0\n1");
+  } finally {
+    other.close();
+  }
+}, 240_000);

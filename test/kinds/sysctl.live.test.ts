@@ -63,6 +63,18 @@ test("what was set before a restart of the host only is not put back", async () 
   expect(await read("net.ipv4.ip_default_ttl")).toBe("99");
 });
 
+test("what another hand makes of a value that was the declared one anyway is set right, and not put back", async () => {
+  await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 64));
+  await program.declare(kind, "forward", inLab(forward, 0));
+  await write("net.ipv4.ip_default_ttl", "99");
+  await write(forward, "1");
+  program.newRun();
+  expect((await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 64))).operation).toBe("update");
+  expect((await program.declare(kind, "forward", inLab(forward, 0))).operation).toBe("update");
+  await program.newRun().removeAll();
+  expect([await read("net.ipv4.ip_default_ttl"), await read(forward)]).toEqual(["64", "0"]);
+});
+
 test("what was recorded before it was noted whether it was written is put back", async () => {
   await program.declare(kind, "ttl", inLab("net.ipv4.ip_default_ttl", 70));
   delete program.state.get("ttl")?.outputs.__written;
@@ -277,6 +289,19 @@ describe("what forwarding for all interfaces writes along", () => {
     expect((await program.newRun().declare(kind, "one", inLab(name, value))).operation).toBe("update");
     await program.newRun().remove("one");
     expect(await all()).toBe(found);
+  });
+
+  test("what another resource has set, and put back, is not set again", async () => {
+    await program.declare(kind, "lo", inLab(`${v4}.lo.forwarding`, 1));
+    await program.declare(kind, "all", inLab(forward, 1));
+    await program.remove("lo");
+    await program.remove("all");
+    expect([await read(forward), await read(`${v4}.lo.forwarding`)]).toEqual(["0", "0"]);
+    await program.declare(kind, "lo", inLab(`${v4}.lo.forwarding`, 1));
+    await program.declare(kind, "all", inLab(forward, 1));
+    await program.remove("all");
+    await program.remove("lo");
+    expect([await read(forward), await read(`${v4}.lo.forwarding`)]).toEqual(["0", "0"]);
   });
 
   test("an interface that is gone needs nothing, and what was not written stays", async () => {

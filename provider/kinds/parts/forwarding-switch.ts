@@ -11,6 +11,18 @@ export function isForwarding(name: string): boolean {
 /** A setting of /proc/sys and its value. */
 export type Setting = readonly [name: string, value: string];
 
+/** The folder of the interfaces' settings that a sysctl switches all together; undefined of any other. */
+function folderOf(name: string): string | undefined {
+  const version = /^net\.(?:(ipv4)\.ip_forward|(ipv[46])\.conf\.all\.forwarding)$/.exec(name);
+  return version ? `net.${version[1] ?? version[2]}.conf` : undefined;
+}
+
+/** What a setting is that was written along with a switch. */
+function asSwitched(setting: string, is: string): string {
+  const off = Number(is) === 0;
+  return off === setting.endsWith(".accept_redirects") ? "1" : "0";
+}
+
 /**
  * What a sysctl that switches forwarding for all interfaces (inet_forward_change in net/ipv4/devinet.c,
  * addrconf_fixup_forwarding in net/ipv6/addrconf.c) writes along, and would not have again when it is switched back:
@@ -23,23 +35,36 @@ export async function writtenAlong(
   is: string,
   host: Host,
 ): Promise<Setting[]> {
-  const version = /^net\.(?:(ipv4)\.ip_forward|(ipv[46])\.conf\.all\.forwarding)$/.exec(name);
-  const folder = version && `net.${version[1] ?? version[2]}.conf`;
-  if (!folder) return [];
+  const folder = folderOf(name);
+  if (folder === undefined) return [];
   const { all } = await host.links.table(namespace);
   const places = ["default", ...all.map((link) => link.name.replaceAll(".", "/"))];
-  const off = Number(is) === 0;
-  const usual: Setting[] = [
-    ...(folder.includes("ipv4") ? [[`${folder}.all.accept_redirects`, off ? "1" : "0"] as const] : []),
-    ...places.map((place) => [`${folder}.${place}.forwarding`, off ? "0" : "1"] as const),
+  const settings = [
+    ...(folder === "net.ipv4.conf" ? [`${folder}.all.accept_redirects`] : []),
+    ...places.map((place) => `${folder}.${place}.forwarding`),
   ];
   const found = await Promise.all(
-    usual.map(async ([setting, value]): Promise<Setting[]> => {
+    settings.map(async (setting): Promise<Setting[]> => {
       const other = await host.sysctls.find(namespace, setting);
-      return other === undefined || other === value ? [] : [[setting, other]];
+      return other === undefined || other === asSwitched(setting, is) ? [] : [[setting, other]];
     }),
   );
   return found.flat();
+}
+
+/**
+ * Those that are still as they were written along; what somebody, perhaps another resource, has set since is not put
+ * back to what it was before.
+ * @param is the value of the switch.
+ */
+export async function stillAlong(
+  namespace: NamespaceName,
+  along: readonly Setting[],
+  is: string,
+  host: Host,
+): Promise<Setting[]> {
+  const seen = await Promise.all(along.map(([setting]) => host.sysctls.find(namespace, setting)));
+  return along.filter(([setting], index) => seen[index] === asSwitched(setting, is));
 }
 
 /**

@@ -242,7 +242,9 @@ export const nat = model({
   build({ place: wished, source, out, forwards, allowForwarding }, number, before) {
     const over = pick(before, out, ({ kind }) => ["TunInterface", "Bridge"].includes(kind));
     const place = over?.place ?? placed(wished, before);
+    // Each has ports of its own: no two of a place may forward the same one.
     const all = [80, 443]
+      .map((port) => port + 500 * number)
       .slice(0, forwards)
       .map((port) => ({ protocol: "tcp", port, to: `10.99.0.${port % 7}` }));
     const inputs = {
