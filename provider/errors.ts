@@ -18,8 +18,9 @@ export const errorTable = {
     remedy: "Correct the input that the message names.",
   },
   NAME_CLAIMED: {
-    meaning: "Two resources of one program claim the same interface or namespace name.",
-    remedy: "Give one of them another `name`.",
+    meaning:
+      "Two resources of one program claim the same: the name of an interface, namespace or table, a setting, a module, a route, or a port that is forwarded.",
+    remedy: "Give one of them another `name`, or declare it once.",
   },
   FOREIGN_LINK: {
     meaning: "A link of that name exists that this program did not make.",
