@@ -11,6 +11,7 @@ import {
   setLink,
 } from "../host/links";
 import { accepted, refusal } from "../host/refusals";
+import type { Reply } from "../kernel/kernel";
 import type { Difference, InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge } from "./parts/bridge-port";
 import { noteFormerPort, restoreFormerPort } from "./parts/former-port";
