@@ -42,7 +42,9 @@ export function recordedMembers(kind: SetKind, recorded: Outputs): Map<number, O
   const lease = leaseOf(recorded);
   const known = kind.recall(recorded);
   const numbers = (recorded.__numbers as number[] | undefined) ?? known.map((_, position) => position);
-  const ifindexes = typeof recorded.__ifindexes === "string" ? numbersOf(recorded.__ifindexes) : [];
+  const numbersIn = (text: unknown) => (typeof text === "string" ? numbersOf(text) : []);
+  const ifindexes = numbersIn(recorded.__ifindexes);
+  const inodes = numbersIn(recorded.__namespaceInodes);
   const declared = declaredOf(kind, recorded);
   // After a refresh that found fewer, they are those of the highest numbers all the same.
   const count = Math.max(0, ...numbers) + (numbers.length > 0 ? 1 : 0);
@@ -57,7 +59,7 @@ export function recordedMembers(kind: SetKind, recorded: Outputs): Map<number, O
         ...known[position],
         ifindex: ifindexes[position],
         __bootId: recorded.__bootId,
-        __namespaceInode: recorded.__namespaceInode,
+        __namespaceInode: recorded.__namespaceInode ?? inodes[position],
         __lease: who.member?.lease,
         __declared: namesText(Object.keys(member).filter((name) => member[name] !== undefined)),
         __tuntap: who,
@@ -89,11 +91,13 @@ export function rememberMembers(members: ReadonlyMap<number, Outputs>): Record<s
   const numbers = [...members.keys()];
   const outputs = [...members.values()];
   const [first] = outputs;
-  const inodes = new Set(outputs.map(({ __namespaceInode }) => __namespaceInode));
+  const inodes = outputs.map(({ __namespaceInode }) => __namespaceInode as number);
   return {
     __bootId: first?.__bootId,
-    // Members in several namespaces are found by their leases alone.
-    ...(inodes.size === 1 && { __namespaceInode: first?.__namespaceInode }),
+    // Mostly all are in one namespace.
+    ...(new Set(inodes).size === 1
+      ? { __namespaceInode: inodes[0] }
+      : { __namespaceInodes: numbersText(inodes) }),
     __ifindexes: numbersText(outputs.map(({ ifindex }) => ifindex as number)),
     ...(numbers.some((number, position) => number !== position) && { __numbers: numbers }),
   };

@@ -327,6 +327,13 @@ test("each in a namespace of its own", async () => {
   const there = JSON.parse(await run("ip", "-n", vms[2]!, "-j", "link", "show", "tap2"));
   expect(there).toMatchObject([{ ifname: "tap2" }]);
   expect((await program.newRun().declare(kind, "fc", inputs)).operation).toBe("same");
+
+  // One that lost only its lease is known by its name, index and namespace, there as in a common one.
+  const lease = there[0].altnames[0] as string;
+  await run("ip", "-n", vms[2]!, "link", "property", "del", "dev", "tap2", "altname", lease);
+  expect((await program.newRun().declare(kind, "fc", inputs)).operation).toBe("update");
+  const [again] = JSON.parse(await run("ip", "-n", vms[2]!, "-j", "link", "show", "tap2"));
+  expect(again).toMatchObject({ ifindex: there[0].ifindex, altnames: [lease] });
   await program.remove("fc");
   for (const name of vms) await program.remove(name);
 });
