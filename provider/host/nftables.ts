@@ -119,7 +119,18 @@ export function sameTable({ family, name }: { family: string; name: string }): (
 }
 
 function objectsOf(line: string): NftObject[] {
-  return (JSON.parse(line) as { nftables?: NftObject[] }).nftables ?? [];
+  try {
+    return (JSON.parse(line) as { nftables?: NftObject[] }).nftables ?? [];
+  } catch (cause) {
+    // nft 1.0.6 prints whatever is in memory where the name of that flag should be.
+    throw new TuntapError("NFT_REFUSED", {
+      message: `tables of nftables were not listed; what nft prints of them is no JSON: ${JSON.stringify(line.slice(0, 300))}`,
+      operation: "nft",
+      remedy:
+        "nft 1.0.6 and older cannot list a table that has an owner (`flags owner`, as firewalld makes its own): update nftables, or have that table made without the flag (`NftablesTableOwner=no` of firewalld.conf).",
+      cause,
+    });
+  }
 }
 
 type Listed = Record<string, unknown> & { family: string; name: string; table: string; handle: number };

@@ -182,11 +182,11 @@ export function addressProperty<D extends WithAddresses, O extends ObservedAddre
         ? { ...desired, addresses: { ...desired.addresses, all: managed(before, desired, undefined) } }
         : desired,
     explain: (errno) => {
-      if (errno === constants.errno.EINVAL)
-        return `If it is an IPv6 address, look at the interface's mtu: below ${ipv6MinimumMtu} bytes the kernel has no IPv6 on it. Raise \`mtu\`, and where it follows from another interface (a tunnel's from its \`device\`, less the headers), that one's first.`;
       if (errno === constants.errno.EACCES)
-        return "IPv6 is switched off on the interface: set the sysctl net.ipv6.conf.NAME.disable_ipv6 (new interfaces have net.ipv6.conf.default.disable_ipv6) to 0, or take the IPv6 addresses out.";
-      return undefined;
+        return "IPv6 is switched off on the interface: set the sysctls net.ipv6.conf.default.disable_ipv6 (of interfaces that are made) and net.ipv6.conf.NAME.disable_ipv6 (of one that is there) to 0, or take the IPv6 addresses out.";
+      return errno === constants.errno.EINVAL
+        ? `If it is an IPv6 address, look at the interface's mtu: below ${ipv6MinimumMtu} bytes the kernel has no IPv6 on it. Raise \`mtu\`, and where it follows from another interface (a tunnel's from its \`device\`, less the headers), that one's first.`
+        : undefined;
     },
   };
 }
