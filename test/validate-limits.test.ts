@@ -72,7 +72,8 @@ function beyond(schema: Schema, word: string, limit: number, direction: -1 | 1):
   const problem = numberFormats[schema.format ?? ""] ?? (() => undefined);
   let within = limit;
   while (problem(within) !== undefined) within -= direction * step;
-  const said = `^is ${word} the limit; give a number from ${schema.minimum} to ${schema.maximum}$`;
+  const because = direction === 1 && schema.because ? `: ${escaped(schema.because)}` : "";
+  const said = `^is ${word} the limit; give a number from ${schema.minimum} to ${schema.maximum}${because}$`;
   return [[within], [limit + direction * step, RegExp(said)]];
 }
 
@@ -87,7 +88,7 @@ function counted({ items, minItems = 0, maxItems }: Schema, limit: number, direc
 }
 
 /** What limits no value, or is tried for all places alike. */
-const others = ["description", "change", "default", "observed", "required", "output", "items", "properties"];
+const others = ["because", "description", "change", "default", "observed", "required", "output", "items", "properties"];
 
 describe.each(Object.values(kinds))("$name", (kind) => {
   // What is wrong only with others beside it is left to the tests of the rules.

@@ -73,8 +73,9 @@ export const formatValues: Readonly<Record<string, Values>> = {
     ],
   },
   "ipv4-broadcast": {
-    good: ["0.0.0.0", "255.255.255.255"],
+    good: ["0.0.0.1", "255.255.255.255"],
     bad: [
+      ["0.0.0.0", /is what the kernel takes for none/],
       ["192.0.2.256", /four numbers from 0 to 255/],
       ["192.0.2.255/24", /has a prefix length/],
       ["2001:db8::1", /is an IPv6 address/],

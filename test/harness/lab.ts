@@ -47,11 +47,18 @@ export class Lab {
   /** @param made false if the namespace is made by what is tested. */
   static async open(made = true): Promise<Lab> {
     const lab = new Lab(`tt-${randomBytes(4).toString("hex")}`);
-    if (made) {
-      await run("ip", "netns", "add", lab.name);
-      await lab.ip("link", "set", "lo", "up");
-    }
-    return lab;
+    return made ? lab.make() : lab;
+  }
+
+  /** Makes a namespace of that name. */
+  static make(name: string): Promise<Lab> {
+    return new Lab(name).make();
+  }
+
+  private async make(): Promise<Lab> {
+    await run("ip", "netns", "add", this.name);
+    await this.ip("link", "set", "lo", "up");
+    return this;
   }
 
   /** The witness of a namespace that what is tested makes and takes away. */

@@ -1,7 +1,7 @@
 /** What is put on bridges that no topology made: an interface that outlives them all. */
 
 import fc from "fast-check";
-import { half, inPlace, portFacts, ports, wish } from "./links";
+import { half, inPlace, portFacts, ports, rarely, wish } from "./links";
 import { card, type Mutation, model, pick } from "./topology";
 
 const place = "here";
@@ -20,11 +20,17 @@ function byHand(name: string, words: (value: number) => string[][], suits?: Muta
 
 export const bridgePort = model({
   kind: "BridgePort",
-  choices: fc.record({ bridge: wish, port: half(ports) }),
-  build({ bridge, port }, _number, before) {
+  choices: fc.record({ bridge: wish, port: half(ports), allowLockout: rarely, adopt: rarely }),
+  build({ bridge, port, allowLockout, adopt }, _number, before) {
     const above = pick(before, bridge, (other) => other.kind === "Bridge" && other.place === place);
     if (!above || before.some(({ kind }) => kind === "BridgePort")) return undefined;
-    const inputs = inPlace(place, { interface: card, bridge: above.name, port });
+    const inputs = inPlace(place, {
+      interface: card,
+      bridge: above.name,
+      port,
+      allowLockout: allowLockout || undefined,
+      adopt: adopt || undefined,
+    });
     return { kind: "BridgePort", name: "uplink", place, inputs };
   },
   async faults({ inputs }, witness) {

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { type Attached, attached } from "../attach";
 import { attempt, until } from "../shell";
 import type { ExpectedLink, Place } from "./topology";
 import type { Witness } from "./witness";
@@ -12,6 +14,16 @@ interface Whereabouts {
   displaced?: boolean;
   /** It has no lease, so that only its name and place tell. */
   unleased?: boolean;
+  /** What only an attached descriptor can change was changed: while another holds it, nobody could change it back. */
+  adjusted?: boolean;
+}
+
+interface Holder {
+  process: Attached;
+  /** Of the link, as it is declared. */
+  name: string;
+  /** Where it opened the device. */
+  place: Place;
 }
 
 /** Another hand on the host: it knows where it put things. */
@@ -20,6 +32,7 @@ export class Hand {
   private readonly links = new Map<string, Whereabouts>();
   /** By which its own things are taken away at the end. */
   private readonly undoings: (() => Promise<unknown>)[] = [];
+  private holders: Holder[] = [];
 
   constructor(
     readonly witness: Witness,
@@ -86,10 +99,33 @@ export class Hand {
     return this.run(at.place, "ip", "link", "property", "del", "dev", at.name, "altname", lease);
   }
 
-  /** Deletes a namespace with everything in it. */
+  /** Attaches to it, and stays; refused where its only queue is taken. */
+  async hold(name: string, how: Parameters<typeof attached>[2]): Promise<boolean> {
+    const at = this.at(name);
+    if (!at || at.adjusted) return false;
+    try {
+      const process = await attached(this.witness.lab(at.place), at.name, how);
+      this.did.push(`${at.place}: ${at.name} is held by pid ${process.pid}`);
+      this.holders.push({ process, name, place: at.place });
+      return true;
+    } catch (refusal) {
+      this.did.push(`${at.place}: ${at.name} is not held: ${refusal}`);
+      return false;
+    }
+  }
+
+  /** Those that no longer hold what they attached to, though it is still there under its declared name. */
+  lost(): string[] {
+    return this.holders
+      .filter(({ name, process }) => this.at(name) !== undefined && !holds(process, name))
+      .map(({ name, process }) => `${name}: pid ${process.pid} holds it no longer`);
+  }
+
+  /** Deletes a namespace with everything in it; it would live on with a process in it. */
   async deleteNamespace(place: Place): Promise<boolean> {
     if (!this.witness.exists(place)) return false;
     const { name } = this.witness.lab(place);
+    await this.release((holder) => holder.place === place);
     const { code } = await attempt("ip", "netns", "del", name);
     this.did.push(`ip netns del @${place}`);
     // The kernel takes its time to delete what was in it, and the other ends of pairs.
@@ -111,12 +147,25 @@ export class Hand {
     for (const at of this.links.values()) if (!at.gone && !(await this.sees(at))) at.gone = true;
   }
 
+  private async release(which: (holder: Holder) => boolean): Promise<void> {
+    for (const { process } of this.holders.filter(which)) await process.end();
+    this.holders = this.holders.filter((holder) => !which(holder));
+  }
+
   onEnd(undo: () => Promise<unknown>): void {
     this.undoings.push(undo);
   }
 
   /** Takes away what it put there; each must still be there. */
   async end(): Promise<void> {
+    await this.release(() => true);
     for (const undo of this.undoings.reverse()) await undo();
   }
+}
+
+/** As the kernel says it of a process's descriptors. */
+function holds({ pid }: Attached, name: string): boolean {
+  return readdirSync(`/proc/${pid}/fdinfo`).some((fd) =>
+    readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8").includes(`iff:\t${name}\n`),
+  );
 }

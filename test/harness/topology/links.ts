@@ -1,4 +1,4 @@
-/** Interfaces: TUN and TAP, pools of them, bridges. */
+/** What all interfaces have in common, and what others may do to them; bridges. */
 
 import fc from "fast-check";
 import {
@@ -7,7 +7,6 @@ import {
   type Mutation,
   model,
   type Place,
-  pick,
   placed,
   places,
   type Resource,
@@ -17,7 +16,7 @@ export type Inputs = Readonly<Record<string, unknown>>;
 
 const mostlyUp = fc.constantFrom(true, true, true, false);
 const often = fc.constantFrom(false, true, true, true);
-const rarely = fc.constantFrom(false, false, false, true);
+export const rarely = fc.constantFrom(false, false, false, true);
 export const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined });
 /** Not fc.option, which for some seeds gives nothing in all of a run. */
 export const half = <T>(of: fc.Arbitrary<T>) =>
@@ -33,6 +32,20 @@ export const common = {
   v4: often,
   more: rarely,
   v6: fc.boolean(),
+  adopt: rarely,
+  named: rarely,
+};
+
+/** What none of them is by itself. */
+export const flags = {
+  promiscuous: maybe(fc.boolean()),
+  allMulticast: maybe(fc.boolean()),
+  multicast: maybe(fc.boolean()),
+  arp: maybe(fc.boolean()),
+};
+export const busy = {
+  onBusy: maybe(fc.constantFrom("fail", "wait", "force")),
+  seconds: maybe(fc.constantFrom(1, 60)),
 };
 
 /** Without those that are undefined. */
@@ -50,9 +63,10 @@ interface Common {
   v4: boolean;
   more: boolean;
   v6: boolean;
+  adopt?: boolean;
 }
 
-export function commonInputs({ up, mtu, v4, more, v6 }: Common, number: number): Inputs {
+export function commonInputs({ up, mtu, v4, more, v6, adopt }: Common, number: number): Inputs {
   const others = [
     ...(more ? [`10.${number}.0.77/24`, `10.${number}.9.1/28`] : []),
     ...(v6 ? [v6Address(number)] : []),
@@ -63,30 +77,45 @@ export function commonInputs({ up, mtu, v4, more, v6 }: Common, number: number):
     mtu,
     // It is up by default.
     up: up ? undefined : false,
+    adopt: adopt || undefined,
   };
 }
 
-function v6Address(number: number): string {
+export function macAddress(number: number): string {
+  return `52:54:00:00:00:${number.toString(16).padStart(2, "0")}`;
+}
+
+export function v6Address(number: number): string {
   return `2001:db8:${number + 1}::1/64`;
 }
 
-function addresses({ address, addresses = [] }: Inputs): string[] | undefined {
-  const all = [...(address === undefined ? [] : [`${address}/24`]), ...(addresses as string[])];
+function addresses({ address, peerAddress, addresses = [] }: Inputs): string[] | undefined {
+  const peer = peerAddress === undefined ? "" : ` peer ${peerAddress}`;
+  const all = [...(address === undefined ? [] : [`${address}${peer}/24`]), ...(addresses as string[])];
   return all.length > 0 ? all : undefined;
 }
 
 /** What `ip` calls the settings of a port. */
-const portWords = { isolated: "isolated", hairpin: "hairpin", learning: "learning", priority: "priority" };
+const portWords = {
+  isolated: "isolated",
+  hairpin: "hairpin",
+  learning: "learning",
+  flood: "flood",
+  multicastFlood: "mcast_flood",
+  guard: "guard",
+  rootBlock: "root_block",
+  fastLeave: "fastleave",
+  cost: "cost",
+  priority: "priority",
+};
+const { cost, priority, ...portSwitches } = portWords;
+const portChoices = {
+  ...Object.fromEntries(Object.keys(portSwitches).map((name) => [name, fc.boolean()])),
+  cost: fc.constantFrom(1, 100, 65535),
+  priority: fc.constantFrom(0, 7, 63),
+};
 export const ports = fc
-  .record(
-    {
-      isolated: fc.boolean(),
-      hairpin: fc.boolean(),
-      learning: fc.boolean(),
-      priority: fc.constantFrom(0, 7, 63),
-    },
-    { requiredKeys: [], noNullPrototype: true },
-  )
+  .record(portChoices, { requiredKeys: [], noNullPrototype: true })
   .filter((port) => Object.keys(port).length > 0);
 
 /** As `ip` shows them. */
@@ -97,7 +126,7 @@ export function portFacts(port: unknown = {}): Record<string, unknown> {
 }
 
 export function expected(name: string, { place, inputs }: Resource, shown: Inputs): ExpectedLink {
-  const { up = true, mtu, bridge, port } = inputs;
+  const { up = true, mtu, bridge, port, broadcast, exclusiveAddresses } = inputs;
   const slave = Object.entries(portFacts(port)).map(([word, value]) => [
     `linkinfo.info_slave_data.${word}`,
     value,
@@ -106,7 +135,15 @@ export function expected(name: string, { place, inputs }: Resource, shown: Input
     name,
     place,
     up: up as boolean,
+    flags: declared({
+      PROMISC: inputs.promiscuous,
+      ALLMULTI: inputs.allMulticast,
+      MULTICAST: inputs.multicast,
+      NOARP: inputs.arp === undefined ? undefined : !inputs.arp,
+    }) as Record<string, boolean>,
     addresses: addresses(inputs),
+    broadcast: broadcast as string | undefined,
+    exclusive: exclusiveAddresses === true,
     shown: declared({ mtu, master: bridge, ...shown, ...Object.fromEntries(slave) }),
   };
 }
@@ -160,7 +197,9 @@ const addressDeleted = ofLink(
   async (hand, { name, addresses: all = [] }, value) => {
     const at = hand.at(name);
     const address = all[value % Math.max(1, all.length)];
-    return at && address ? hand.run(at.place, "ip", "addr", "del", address, "dev", at.name) : false;
+    return at && address
+      ? hand.run(at.place, "ip", "addr", "del", ...address.split(" "), "dev", at.name)
+      : false;
   },
   (resource) => ["address", "addresses", "addressPlan"].some((input) => declares(input)(resource)),
 );
@@ -169,7 +208,7 @@ const addressAdded = ofLink(
   "address added",
   async (hand, { name, up: declaredUp, addresses: all = [] }, value) => {
     const at = hand.at(name);
-    const [octets] = (all.find((address) => !address.includes(":")) ?? "198.18.0.1/24").split(/\.\d+\//);
+    const [octets] = /^\d+\.\d+\.\d+/.exec(all.find((each) => !each.includes(":")) ?? "198.18.0.1/24") ?? [];
     const host = 100 + (value % 100);
     const possible = [`${octets}.${host}/24`, `198.19.${host}.1/30`, `2001:db8:ffff::${host}/64`];
     const address = possible[value % (declaredUp ? 3 : 2)] as string;
@@ -194,20 +233,11 @@ const offAndOn = ofLink(
 const portChanged = ofLink(
   "port changed",
   (hand, { name }, value) => {
-    const words = ["isolated", "hairpin", "learning"][value % 3] as string;
-    return hand.set(name, "type", "bridge_slave", words, value % 2 === 0 ? "on" : "off");
+    const words = Object.values(portSwitches);
+    const word = words[value % words.length] as string;
+    return hand.set(name, "type", "bridge_slave", word, value % 3 === 0 ? "off" : "on");
   },
   declares("port"),
-);
-/** tunctl attaches to what is there, and sets the owner. */
-const ownerChanged = ofLink(
-  "owner changed",
-  async (hand, { name }, value) => {
-    const at = hand.at(name);
-    return at ? hand.run(at.place, "tunctl", "-t", at.name, "-u", String(3 + (value % 5))) : false;
-  },
-  // It knows TAPs only.
-  ({ inputs }) => inputs.owner !== undefined && inputs.multiQueue !== true && inputs.mode !== "tun",
 );
 const macChanged = ofLink(
   "MAC changed",
@@ -215,15 +245,6 @@ const macChanged = ofLink(
     hand.set(name, "address", `52:54:00:00:01:${(value % 256).toString(16).padStart(2, "0")}`),
   ({ inputs }) => inputs.mode !== "tun",
 );
-const settingChanged = ofLink("setting changed", (hand, { name }, value) => {
-  const settings = [
-    ["txqueuelen", String(value)],
-    ["promisc", value % 2 === 0 ? "on" : "off"],
-    ["alias", `by hand ${value}`],
-  ];
-  return hand.set(name, ...(settings[value % settings.length] as string[]));
-});
-
 export const ofAnyLink: Of[] = [
   otherMtu,
   down,
@@ -239,111 +260,15 @@ export const ofPort: Of[] = [offItsBridge, offAndOn, portChanged];
 
 export const isBridge = ({ kind }: Resource) => kind === "Bridge";
 
-const tapInputs = {
-  ...common,
-  mode: fc.constantFrom("tap", "tap", "tun"),
-  owner: maybe(fc.constantFrom("nobody", "daemon", 0, 4711)),
-  multiQueue: rarely,
-  bridge: half(wish),
-  port: maybe(ports),
-};
-
-const users: Record<string, string | number> = { nobody: "nobody", daemon: "daemon", 0: "root", 4711: 4711 };
-
-function tapFacts({ mode, owner, multiQueue = false, txQueueLength, alias, macAddress }: Inputs): Inputs {
-  return {
-    "linkinfo.info_data.type": mode,
-    "linkinfo.info_data.persist": true,
-    "linkinfo.info_data.multi_queue": multiQueue,
-    "linkinfo.info_data.user": owner === undefined ? undefined : users[String(owner)],
-    txqlen: txQueueLength,
-    ifalias: alias,
-    address: macAddress,
-  };
-}
-
-function tapLinks(resource: Resource): ExpectedLink[] {
-  return [expected(resource.name, resource, tapFacts(resource.inputs))];
-}
-
-export const tap = model({
-  kind: "TunInterface",
-  choices: fc.record({
-    ...tapInputs,
-    mac: fc.boolean(),
-    txQueueLength: maybe(fc.constantFrom(1, 500, 2000)),
-    alias: maybe(fc.constantFrom("vm 1", "ü")),
-  }),
-  build(
-    { place: wished, mode, owner, multiQueue, bridge, port, mac, txQueueLength, alias, ...more },
-    number,
-    before,
-  ) {
-    const tapMode = mode === "tap";
-    const above = tapMode ? pick(before, bridge, isBridge) : undefined;
-    const master = above?.name;
-    const place = above?.place ?? placed(wished, before);
-    const inputs = inPlace(place, {
-      ...commonInputs(more, number),
-      mode,
-      owner,
-      multiQueue: multiQueue || undefined,
-      bridge: master,
-      port: master === undefined ? undefined : port,
-      macAddress: mac && tapMode ? `52:54:00:00:00:${number.toString(16).padStart(2, "0")}` : undefined,
-      txQueueLength,
-      alias,
-    });
-    return { kind: "TunInterface", name: `tap${number}`, place, inputs };
-  },
-  links: tapLinks,
-  mutations: [...ofAnyLink, ...ofPort, moved, ownerChanged, settingChanged].map((of) => of(tapLinks)),
-});
-
-function poolLinks(resource: Resource): ExpectedLink[] {
-  const { count, namePattern, addressPlan } = resource.inputs as {
-    count: number;
-    namePattern: string;
-    addressPlan?: { subnet: string };
-  };
-  const [octets] = addressPlan?.subnet.split(/\.\d+\//) ?? [];
-  return Array.from({ length: count }, (_, number) => ({
-    ...expected(namePattern.replace("%d", String(number)), resource, tapFacts(resource.inputs)),
-    addresses: octets === undefined ? undefined : [`${octets}.${4 * number + 1}/30`],
-  }));
-}
-
-export const pool = model({
-  kind: "TunPool",
-  choices: fc.record({ ...tapInputs, count: fc.integer({ min: 1, max: 4 }) }),
-  build({ place: wished, up: isUp, mtu, v4, mode, owner, multiQueue, bridge, port, count }, number, before) {
-    const above = mode === "tap" ? pick(before, bridge, isBridge) : undefined;
-    const master = above?.name;
-    const place = above?.place ?? placed(wished, before);
-    const inputs = inPlace(place, {
-      count,
-      namePattern: `p${number}x%d`,
-      addressPlan: v4 && master === undefined ? { subnet: `10.${number}.0.0/24`, each: "/30" } : undefined,
-      mtu,
-      up: isUp ? undefined : false,
-      mode,
-      owner,
-      multiQueue: multiQueue || undefined,
-      bridge: master,
-      port: master === undefined ? undefined : port,
-    });
-    return { kind: "TunPool", name: `pool${number}`, place, inputs };
-  },
-  links: poolLinks,
-  mutations: [...ofAnyLink, ...ofPort, moved, ownerChanged].map((of) => of(poolLinks)),
-});
-
 /** As `ip` has them; times in hundredths of a second. */
 const bridgeWords: Record<string, [string, (value: never) => unknown]> = {
   stp: ["stp_state", Number],
   priority: ["priority", Number],
   ageingTime: ["ageing_time", (value) => value * 100],
   forwardDelay: ["forward_delay", (value) => value * 100],
+  helloTime: ["hello_time", (value) => value * 100],
+  maxAge: ["max_age", (value) => value * 100],
+  multicastQuerier: ["mcast_querier", Number],
   multicastSnooping: ["mcast_snooping", Number],
   groupForwardMask: ["group_fwd_mask", (value: number) => `0x${value.toString(16)}`],
 };
@@ -356,7 +281,11 @@ function bridgeLinks(resource: Resource): ExpectedLink[] {
     return value === undefined || hidden ? [] : [[`linkinfo.info_data.${word}`, of(value as never)]];
   });
   return [
-    expected(resource.name, resource, { "linkinfo.info_kind": "bridge", ...Object.fromEntries(facts) }),
+    expected(resource.name, resource, {
+      "linkinfo.info_kind": "bridge",
+      address: resource.inputs.macAddress,
+      ...Object.fromEntries(facts),
+    }),
   ];
 }
 
@@ -388,22 +317,34 @@ export const bridge = model({
   kind: "Bridge",
   choices: fc.record({
     ...common,
+    ...busy,
+    mac: fc.boolean(),
     settings: fc.record(
       {
         stp: fc.boolean(),
         priority: fc.constantFrom(0, 4096, 65535),
         ageingTime: fc.constantFrom(0, 60, 300),
         forwardDelay: fc.constantFrom(2, 15, 30),
+        helloTime: fc.constantFrom(1, 2.5, 10),
+        maxAge: fc.constantFrom(6, 20, 40),
         multicastSnooping: fc.boolean(),
+        multicastQuerier: fc.boolean(),
         groupForwardMask: fc.constantFrom(8, 16384),
       },
       { requiredKeys: [], noNullPrototype: true },
     ),
   }),
-  build({ place: wished, settings, ...more }, number, before) {
+  build({ place: wished, settings, mac, named, onBusy, ...more }, number, before) {
+    const name = `br${number}`;
     const place = placed(wished, before);
-    const inputs = inPlace(place, { ...commonInputs(more, number), ...settings });
-    return { kind: "Bridge", name: `br${number}`, place, inputs };
+    const inputs = inPlace(place, {
+      ...commonInputs(more, number),
+      ...settings,
+      macAddress: mac ? macAddress(number) : undefined,
+      name: named ? name : undefined,
+      onBusy,
+    });
+    return { kind: "Bridge", name, place, inputs };
   },
   links: bridgeLinks,
   mutations: [...[...ofAnyLink, bridgeChanged].map((of) => of(bridgeLinks)), portAdded],

@@ -8,11 +8,16 @@ const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined });
 
 export const namespace = model({
   kind: "Namespace",
-  choices: fc.record({ loopbackUp: fc.boolean() }),
-  build: ({ loopbackUp }, _, before) =>
+  choices: fc.record({ loopbackUp: fc.boolean(), force: fc.boolean() }),
+  build: ({ loopbackUp, force }, _, before) =>
     before.length > 0
       ? undefined
-      : { kind: "Namespace", name: "made", place: "made", inputs: { name: "@made", loopbackUp } },
+      : {
+          kind: "Namespace",
+          name: "made",
+          place: "made",
+          inputs: { name: "@made", loopbackUp, ...(force && { force }) },
+        },
   async faults({ inputs }, witness) {
     const lo = (await witness.links("made")).find(({ ifname }) => ifname === "lo");
     if (!lo) return ["made: it is not there"];
@@ -75,6 +80,8 @@ const leadsOnV6 = (resource: Resource) =>
   leadsOn(resource) &&
   ((resource.inputs.addresses as string[] | undefined) ?? []).some((each) => each.includes(":"));
 
+const nowhere = ["blackhole", "unreachable", "prohibit"] as const;
+
 export const route = model({
   kind: "Route",
   choices: fc.record({
@@ -82,14 +89,23 @@ export const route = model({
     link: wish,
     v6: fc.boolean(),
     direct: fc.boolean(),
-    blackhole: fc.constantFrom(false, false, false, true),
+    nowhere: fc.constantFrom(undefined, undefined, undefined, undefined, ...nowhere),
+    onlink: fc.boolean(),
+    scope: maybe(fc.constantFrom("global", "site", "link", "host")),
+    adopt: fc.boolean(),
     source: fc.boolean(),
     metric: maybe(fc.constantFrom(1, 77, 4096)),
     table: maybe(fc.constantFrom(100, 70_000)),
     mtu: maybe(fc.constantFrom(1280, 1400)),
   }),
-  build({ place: wished, link, v6, direct, blackhole, source, metric, table, mtu }, number, before) {
-    const over = blackhole ? undefined : pick(before, link, v6 ? leadsOnV6 : leadsOn);
+  build(
+    { place: wished, link, v6, direct, nowhere: type, onlink, scope, adopt, source, metric, table, mtu },
+    number,
+    before,
+  ) {
+    const over = type ? undefined : pick(before, link, v6 ? leadsOnV6 : leadsOn);
+    // What is reached by a gateway, or from anywhere, is not this host's own.
+    const scopes = direct ? ["global", "site", "link", "host"] : ["global", "site"];
     const place = over?.place ?? placed(wished, before);
     const at = (tail: string) => {
       const ours = (over?.inputs.addresses as string[] | undefined)?.find((each) => each.includes(":"));
@@ -97,8 +113,10 @@ export const route = model({
     };
     const inputs = {
       destination: v6 ? `2001:db8:f${number}::/48` : `172.${16 + number}.0.0/16`,
-      ...(over ? { interface: over.name } : { type: "blackhole" }),
-      ...(over && !direct && { gateway: at("2") }),
+      ...(over ? { interface: over.name } : { type: type ?? "blackhole" }),
+      ...(over && !direct && { gateway: at("2"), ...(onlink && { onlink }) }),
+      ...(over && !v6 && scope !== undefined && scopes.includes(scope) && { scope }),
+      ...(adopt && { adopt }),
       ...(over && source && { source: at("1") }),
       ...(metric !== undefined && { metric }),
       ...(table !== undefined && { table }),
@@ -108,7 +126,9 @@ export const route = model({
     return { kind: "Route", name: `route${number}`, place, inputs };
   },
   async faults({ name, place, inputs }, witness) {
-    const { destination, gateway, interface: dev, source, metric, table, mtu, type } = inputs;
+    const { destination, gateway, interface: dev, source, metric, table, mtu, type, onlink } = inputs;
+    // What `ip` leaves out.
+    const scope = inputs.scope === "global" ? undefined : inputs.scope;
     const seen = (await witness.routes(place)).filter(({ dst }) => dst === destination);
     const wanted = {
       gateway,
@@ -116,6 +136,7 @@ export const route = model({
       prefsrc: source,
       metric,
       type,
+      scope,
       table: table && String(table),
       protocol: "116",
     };
@@ -126,6 +147,8 @@ export const route = model({
     const [metrics] = (only.metrics as { mtu?: number }[] | undefined) ?? [];
     const wrong = differs(only).map(([word]) => word);
     if (mtu !== undefined && metrics?.mtu !== mtu) wrong.push("mtu");
+    const flags = (only.flags as string[] | undefined) ?? [];
+    if (flags.includes("onlink") !== (onlink === true)) wrong.push("onlink");
     return wrong.map((word) => `${name}: ${word} is not as declared: ${JSON.stringify(only)}`);
   },
   mutations: [
@@ -139,7 +162,8 @@ export const route = model({
         String(1290 + (value % 100)),
       ]),
       suits: ({ inputs }) =>
-        inputs.interface !== undefined && inputs.mtu === undefined && inputs.source === undefined,
+        inputs.interface !== undefined &&
+        ["mtu", "source", "scope", "onlink"].every((input) => inputs[input] === undefined),
     },
     {
       name: "a stranger's route",
@@ -230,29 +254,44 @@ export const sysctl = model({
 const table = (words: string, { place, inputs }: Resource) =>
   [place, "nft", `${words} inet ${inputs.name}`] as const;
 
+interface Forward {
+  protocol: string;
+  port: number | string;
+  to: string;
+  toPort?: number;
+}
+
 export const nat = model({
   kind: "Nat",
   choices: fc.record({
     place: anyPlace,
     source: fc.boolean(),
     out: maybe(wish),
-    forwards: fc.integer({ min: 0, max: 2 }),
+    snat: fc.boolean(),
+    forwards: fc.integer({ min: 0, max: 4 }),
     allowForwarding: fc.boolean(),
+    adopt: fc.boolean(),
   }),
-  build({ place: wished, source, out, forwards, allowForwarding }, number, before) {
+  build({ place: wished, source, snat, out, forwards, allowForwarding, adopt }, number, before) {
     const over = pick(before, out, ({ kind }) => ["TunInterface", "Bridge"].includes(kind));
     const place = over?.place ?? placed(wished, before);
     // Each has ports of its own: no two of a place may forward the same one.
-    const all = [80, 443]
-      .map((port) => port + 500 * number)
-      .slice(0, forwards)
-      .map((port) => ({ protocol: "tcp", port, to: `10.99.0.${port % 7}` }));
+    const own = (port: number) => port + 500 * number;
+    const all = [
+      { protocol: "tcp", port: own(80), to: "10.99.0.3" },
+      { protocol: "udp", port: `${own(100)}-${own(110)}`, to: "2001:db8:99::2" },
+      { protocol: "tcp", port: own(443), to: "10.99.0.2", toPort: 8443 },
+      { protocol: "udp", port: own(53), to: "10.99.0.4", toPort: 53 },
+    ].slice(0, forwards);
+    const translates = source || forwards === 0;
     const inputs = {
       name: `nat${number}`,
-      ...((source || forwards === 0) && { source: [`10.${number}.0.0/24`] }),
+      ...(translates && { source: [`10.${number}.0.0/24`] }),
+      ...(translates && snat && { snatTo: "192.0.2.77" }),
       ...(over && { outInterface: over.name }),
       ...(forwards > 0 && { forwards: all }),
       allowForwarding,
+      ...(adopt && { adopt }),
       namespace: `@${place}`,
     };
     return { kind: "Nat", name: `nat${number}`, place, inputs };
@@ -262,9 +301,15 @@ export const nat = model({
     const ours = shown.find((each) => each.startsWith(`table inet ${inputs.name} `));
     if (!ours) return [`${name}: there is no such table`];
     const [network] = (inputs.source as string[] | undefined) ?? [];
+    const { snatTo } = inputs;
     const needed = [
-      ...(network === undefined ? [] : [`ip saddr ${network}`, "masquerade"]),
-      ...((inputs.forwards as { to: string }[] | undefined) ?? []).map(({ to }) => `dnat ip to ${to}`),
+      ...(network === undefined ? [] : [`ip saddr ${network}`]),
+      ...(network === undefined ? [] : [snatTo === undefined ? "masquerade" : `snat ip to ${snatTo}`]),
+      ...((inputs.forwards as Forward[] | undefined) ?? []).map(({ protocol, port, to, toPort = port }) => {
+        const family = to.includes(":") ? "ip6" : "ip";
+        const target = toPort === port ? to : `${to}:${toPort}`;
+        return `${protocol} dport ${port} dnat ${family} to ${target}\n`;
+      }),
       ...(inputs.outInterface === undefined ? [] : [`"${inputs.outInterface}"`]),
     ];
     return [

@@ -6,7 +6,7 @@ import type { Witness } from "./witness";
 
 /**
  * Namespaces: two that outlive a topology, and one that it makes itself. As `@here`, `@there` and `@made` they stand
- * in inputs.
+ * in inputs, and as `@each` the pattern of their names, with their numbers.
  */
 export const places = ["here", "there", "made"] as const;
 export type Place = (typeof places)[number];
@@ -30,8 +30,16 @@ export interface ExpectedLink {
   /** What must be among what is shown. */
   shown: Record<string, unknown>;
   up: boolean;
-  /** undefined: not managed. */
+  /** Flags of `ip`, and whether they are to be there. */
+  flags?: Record<string, boolean>;
+  /** undefined: not managed. One with a peer as `LOCAL peer PEER/LENGTH`. */
   addresses: string[] | undefined;
+  /** Of the first address. */
+  broadcast?: string;
+  /** Whether addresses that others gave it go. */
+  exclusive?: boolean;
+  /** What must be shown till somebody attaches, who then chooses for himself. */
+  first?: Record<string, unknown>;
   /** The link with which it goes. */
   peer?: string;
 }
@@ -95,23 +103,45 @@ export function scenarios(models: readonly Model[]): fc.Arbitrary<Scenario> {
     });
 }
 
-/** Of each kind every mutation at least once: on topologies that are the same in every run. */
+/** Of each kind every mutation at least once: on few topologies, which are the same in every run. */
 export function everyMutation(models: readonly Model[]): Scenario[] {
   const open = new Set(
     models.flatMap(({ kind, mutations }) => mutations.map(({ name }) => `${kind} ${name}`)),
   );
-  const found: Scenario[] = [];
-  for (const { resources } of fc.sample(scenarios(models), { seed: 1, numRuns: 3000 })) {
-    // One on each resource, so that none is in the way of another; twice, as it may be for one link of several.
-    const deeds = resources.flatMap((resource): Deed[] => {
-      const mutation = mutationsOf(models, resource).find(({ name }) => open.has(`${resource.kind} ${name}`));
-      if (!mutation) return [];
-      open.delete(`${resource.kind} ${mutation.name}`);
-      return [0, 1].map((value) => ({ resource: resource.name, mutation: mutation.name, value }));
+  // One on each resource, so that none is in the way of another.
+  const deedsOn = (resources: readonly { resource: Resource; possible: string[] }[]) => {
+    const taken = new Set<string>();
+    return resources.flatMap(({ resource, possible }) => {
+      const of = (mutation: string) => `${resource.kind} ${mutation}`;
+      const mutation = possible.find((name) => open.has(of(name)) && !taken.has(of(name)));
+      if (mutation === undefined) return [];
+      taken.add(of(mutation));
+      return [{ resource, mutation, key: of(mutation) }];
     });
-    if (deeds.length > 0) found.push({ resources, deeds });
+  };
+  const sample = fc.sample(scenarios(models), { seed: 1, numRuns: 2000 }).map(({ resources }) =>
+    resources.map((resource) => ({
+      resource,
+      possible: mutationsOf(models, resource).map(({ name }) => name),
+    })),
+  );
+  const found: Scenario[] = [];
+  for (;;) {
+    const [best] = sample
+      .map((resources) => ({ resources, deeds: deedsOn(resources) }))
+      .sort((one, other) => other.deeds.length - one.deeds.length);
+    if (!best || best.deeds.length === 0) return found;
+    for (const { key } of best.deeds) open.delete(key);
+    found.push({
+      resources: best.resources.map(({ resource }) => resource),
+      // Twice, as it may be for one link of several; what others depend on comes last.
+      deeds: best.deeds
+        .reverse()
+        .flatMap(({ resource: { name }, mutation }) =>
+          [0, 1].map((value) => ({ resource: name, mutation, value })),
+        ),
+    });
   }
-  return found;
 }
 
 function resolve(

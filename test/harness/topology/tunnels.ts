@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import {
+  busy,
   common,
   commonInputs,
   declares,
@@ -9,6 +10,7 @@ import {
   half,
   inPlace,
   isBridge,
+  macAddress,
   maybe,
   moved,
   ofAnyLink,
@@ -20,10 +22,19 @@ import {
 import { type ExpectedLink, model, type Place, pick, placed, type Resource } from "./topology";
 
 function vxlanLinks(resource: Resource): ExpectedLink[] {
-  const { vni, local, remote, destinationPort, ttl, learning, device } = resource.inputs;
-  const data = { id: vni, local, remote, port: destinationPort, ttl, learning, link: device };
+  const { vni, local, remote, group, destinationPort, ttl, learning, device, ageingTime } = resource.inputs;
+  const data = {
+    ...{ id: vni, local, remote, group, port: destinationPort, ttl, learning },
+    link: device,
+    ageing: ageingTime,
+  };
   const facts = Object.entries(data).map(([word, value]) => [`linkinfo.info_data.${word}`, value]);
-  return [expected(resource.name, resource, { "linkinfo.info_kind": "vxlan", ...Object.fromEntries(facts) })];
+  const shown = {
+    "linkinfo.info_kind": "vxlan",
+    address: resource.inputs.macAddress,
+    ...Object.fromEntries(facts),
+  };
+  return [expected(resource.name, resource, shown)];
 }
 
 const tunnelChanged = ofLink("setting changed", (hand, { name }, value) => {
@@ -34,13 +45,18 @@ const tunnelChanged = ofLink("setting changed", (hand, { name }, value) => {
   ];
   return hand.set(name, "type", "vxlan", ...(settings[value % settings.length] as string[]));
 });
+interface Peer {
+  address: string;
+  macAddress?: string;
+}
+
 const peerDeleted = ofLink(
   "peer deleted",
   async (hand, { name }, value, { inputs }) => {
     const at = hand.at(name);
-    const peers = inputs.peers as { address: string }[];
-    const { address } = peers[value % peers.length] as { address: string };
-    const entry = ["00:00:00:00:00:00", "dev", at?.name as string, "dst", address];
+    const peers = inputs.peers as Peer[];
+    const { address, macAddress: mac = "00:00:00:00:00:00" } = peers[value % peers.length] as Peer;
+    const entry = [mac, "dev", at?.name as string, "dst", address];
     return at ? hand.run(at.place, "bridge", "fdb", "del", ...entry) : false;
   },
   declares("peers"),
@@ -53,17 +69,36 @@ export const vxlan = model({
     ttl: maybe(fc.constantFrom(1, 64)),
     learning: maybe(fc.boolean()),
     local: fc.boolean(),
-    remote: fc.boolean(),
+    to: fc.constantFrom("remote", "group", "group", undefined),
+    ageingTime: maybe(fc.constantFrom(1, 300, 86_400)),
+    mac: fc.boolean(),
+    peerMac: fc.boolean(),
     peers: fc.integer({ min: 0, max: 2 }),
     device: half(wish),
     bridge: half(wish),
     port: maybe(ports),
   }),
   build(
-    { place: wished, ttl, learning, local, remote, peers, device, bridge: master, port, ...more },
+    {
+      place: wished,
+      ttl,
+      learning,
+      ageingTime,
+      local,
+      to,
+      mac,
+      peers,
+      peerMac,
+      device,
+      bridge: master,
+      port,
+      named,
+      ...more
+    },
     number,
     before,
   ) {
+    const name = `vx${number}`;
     const above = pick(before, master, isBridge);
     const below = pick(
       before,
@@ -75,30 +110,41 @@ export const vxlan = model({
     // Its mtu is less than that of the device, and may be too little for IPv6.
     const inputs = inPlace(place, {
       ...commonInputs({ ...more, ...(below && { mtu: undefined, v6: false }) }, number),
+      name: named ? name : undefined,
       vni: 100 + number,
       destinationPort: 4789,
       ttl,
       learning,
       local: local ? "192.0.2.1" : undefined,
-      remote: remote ? "192.0.2.250" : undefined,
+      remote: to === "remote" ? "192.0.2.250" : undefined,
+      // It is joined on the device.
+      group: to === "group" && below ? "239.1.1.1" : undefined,
+      ageingTime,
+      macAddress: mac ? macAddress(number) : undefined,
       peers:
         peers > 0
-          ? ["192.0.2.251", "192.0.2.252"].slice(0, peers).map((address) => ({ address }))
+          ? ["192.0.2.251", "192.0.2.252"]
+              .slice(0, peers)
+              .map((address, index) =>
+                peerMac ? { address, macAddress: `52:54:00:00:0a:0${index}` } : { address },
+              )
           : undefined,
       device: below?.name,
       bridge: above?.name,
       port: above && port,
     });
-    return { kind: "Vxlan", name: `vx${number}`, place, inputs };
+    return { kind: "Vxlan", name, place, inputs };
   },
   links: vxlanLinks,
   async faults({ name, place, inputs }, witness) {
     const lab = witness.lab(place);
     const entries = JSON.parse(await lab.exec("bridge", "-j", "fdb", "show", "dev", name)) as {
+      mac: string;
       dst?: string;
     }[];
-    const missing = ((inputs.peers as { address: string }[] | undefined) ?? []).filter(
-      ({ address }) => !entries.some(({ dst }) => dst === address),
+    const missing = ((inputs.peers as Peer[] | undefined) ?? []).filter(
+      ({ address, macAddress: is = "00:00:00:00:00:00" }) =>
+        !entries.some(({ dst, mac }) => dst === address && mac === is),
     );
     return missing.map(({ address }) => `${name}: peer ${address} is missing`);
   },
@@ -115,12 +161,13 @@ function pairLinks({ inputs, ...resource }: Resource): ExpectedLink[] {
   });
 }
 
-const pairEnd = fc.record({ ...common, mac: fc.boolean(), bridge: half(wish), port: maybe(ports) });
+const { named, adopt, ...ofEnd } = common;
+const pairEnd = fc.record({ ...ofEnd, mac: fc.boolean(), bridge: half(wish), port: maybe(ports) });
 
 export const pair = model({
   kind: "VethPair",
-  choices: fc.tuple(pairEnd, pairEnd),
-  build(ends, number, before) {
+  choices: fc.record({ ends: fc.tuple(pairEnd, pairEnd), adopt, onBusy: busy.onBusy }),
+  build({ ends, adopt: adopts, onBusy }, number, before) {
     const made = ends.map(({ place: wished, mac, bridge: master, port, ...more }, position) => {
       const above = pick(before, master, isBridge);
       return inPlace(above?.place ?? placed(wished, before), {
@@ -131,7 +178,8 @@ export const pair = model({
         port: above && port,
       });
     });
-    return { kind: "VethPair", name: `pair${number}`, place: "here", inputs: { ends: made } };
+    const inputs = { ends: made, ...(adopts && { adopt: true }), ...(onBusy && { onBusy }) };
+    return { kind: "VethPair", name: `pair${number}`, place: "here", inputs };
   },
   links: pairLinks,
   mutations: [...ofAnyLink, ...ofPort, moved].map((of) => of(pairLinks)),

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { Lab } from "../lab";
@@ -11,7 +12,15 @@ export interface SeenLink {
   flags: string[];
   altnames?: string[];
   master?: string;
-  addr_info: { family: string; local: string; prefixlen: number; scope: string }[];
+  addr_info: {
+    family: string;
+    local: string;
+    /** Of the peer. */
+    address?: string;
+    prefixlen: number;
+    scope: string;
+    broadcast?: string;
+  }[];
   [shown: string]: unknown;
 }
 
@@ -22,10 +31,11 @@ export class Witness {
   private constructor(private readonly labs: Record<Place, Lab>) {}
 
   static async open(): Promise<Witness> {
-    const [here, there] = [await Lab.open(), await Lab.open()];
+    const names = `tt-${randomBytes(4).toString("hex")}`;
+    const [here, there] = [await Lab.make(`${names}0`), await Lab.make(`${names}1`)];
     await here.ip("tuntap", "add", "dev", card, "mode", "tap");
     await here.ip("link", "set", card, "up");
-    return new Witness({ here, there, made: Lab.named(`${here.name}-made`) });
+    return new Witness({ here, there, made: Lab.named(`${names}2`) });
   }
 
   lab(place: Place): Lab {
@@ -34,9 +44,9 @@ export class Witness {
 
   /** Inputs, or text, with the names of the namespaces in them. */
   named<T>(value: T): T {
-    const text = JSON.stringify(value).replace(
-      /@(here|there|made)\b/g,
-      (_, place: Place) => this.labs[place].name,
+    const pattern = this.labs.here.name.replace(/0$/, "%d");
+    const text = JSON.stringify(value).replace(/@(here|there|made|each)\b/g, (_, place: Place | "each") =>
+      place === "each" ? pattern : this.labs[place].name,
     );
     return JSON.parse(text);
   }
@@ -74,7 +84,9 @@ export class Witness {
         return `${links}\n${JSON.stringify(routes, undefined, 1)}\n${tables}\n${values}`;
       }),
     );
-    const names = readdirSync("/run/netns").filter((name) => name.startsWith(this.labs.here.name));
+    const names = readdirSync("/run/netns").filter((name) =>
+      name.startsWith(this.labs.here.name.slice(0, -1)),
+    );
     return [...here, ...names].join("\n");
   }
 
@@ -87,18 +99,18 @@ export class Witness {
 export function addressesOf({ addr_info }: SeenLink): string[] {
   return addr_info
     .filter(({ family, scope }) => !(family === "inet6" && scope === "link"))
-    .map(({ local, prefixlen }) => `${local}/${prefixlen}`)
+    .map(({ local, address, prefixlen }) => `${local}${address ? ` peer ${address}` : ""}/${prefixlen}`)
     .sort();
 }
 
 /**
  * What of a link is not as it is declared.
- * @param strangers addresses that others gave it.
+ * @param strangers addresses that others gave it; undefined before anybody else was at it.
  */
 export function linkFaults(
-  { name, shown, up, addresses = [] }: ExpectedLink,
+  { name, shown, first, flags = {}, up, addresses = [], broadcast }: ExpectedLink,
   seen: readonly SeenLink[],
-  strangers: readonly string[],
+  strangers: readonly string[] | undefined,
 ): string[] {
   const link = seen.find(({ ifname }) => ifname === name);
   if (!link) return [`${name}: it is not there`];
@@ -110,8 +122,14 @@ export function linkFaults(
   compare("up", link.flags.includes("UP"), up);
   const leases = (link.altnames ?? []).filter((altname) => altname.startsWith("tuntap-"));
   compare("the number of its leases", leases.length, 1);
-  compare("addresses", addressesOf(link), [...new Set([...addresses, ...strangers])].sort());
-  for (const [path, declared] of Object.entries(shown)) {
+  compare("addresses", addressesOf(link), [...new Set([...addresses, ...(strangers ?? [])])].sort());
+  for (const [flag, is] of Object.entries(flags)) compare(flag, link.flags.includes(flag), is);
+  if (broadcast !== undefined) {
+    const [local] = (addresses[0] as string).split("/");
+    const primary = link.addr_info.find((address) => address.local === local);
+    compare("the broadcast address", primary?.broadcast, broadcast);
+  }
+  for (const [path, declared] of Object.entries({ ...shown, ...(strangers ? {} : first) })) {
     const is = path
       .split(".")
       .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], link);
