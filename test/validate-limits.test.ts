@@ -88,7 +88,17 @@ function counted({ items, minItems = 0, maxItems }: Schema, limit: number, direc
 }
 
 /** What limits no value, or is tried for all places alike. */
-const others = ["because", "description", "change", "default", "observed", "required", "output", "items", "properties"];
+const others = [
+  "because",
+  "description",
+  "change",
+  "default",
+  "observed",
+  "required",
+  "output",
+  "items",
+  "properties",
+];
 
 describe.each(Object.values(kinds))("$name", (kind) => {
   // What is wrong only with others beside it is left to the tests of the rules.
