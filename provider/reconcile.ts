@@ -167,7 +167,7 @@ export class Reconciler {
 
   /** What is put back when it goes is left, where another resource of the program has it now. */
   private heirOf(kind: Kind, { urn }: Identity, recorded: Outputs): string | undefined {
-    const name = kind.permanent && nameOf(kind, recorded);
+    const name = kind.inherited && nameOf(kind, recorded);
     if (!name) return undefined;
     const space = kind.naming.space(recorded.namespace as string | undefined);
     const heir = kind.claims?.(recorded, new Set()) ?? [{ space, name }];

@@ -186,6 +186,7 @@ export const state = filter.state;`,
   },
   unleased: true,
   permanent: true,
+  inherited: true,
   inside: () => undefined,
   hostRules,
   async desire({ parameters: list, unload }: Inputs) {
