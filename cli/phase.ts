@@ -30,7 +30,9 @@ export async function perform(
   const { interruption } = session;
   const stopProgress = followProgress(titles[phase][command], plan, session.terminal, total);
   try {
+    mustGoOn(session);
     await callEngine(session, command, phase, (event) => plan.record(event), interruption.signal);
+    mustGoOn(session);
     return { succeeded: true, interrupted: interruption.interrupted() };
   } catch (error) {
     addCause(session, plan, error, interruption.interrupted());
@@ -38,6 +40,11 @@ export async function perform(
   } finally {
     stopProgress();
   }
+}
+
+/** What the program did meanwhile may be known to us alone. */
+function mustGoOn({ programErrors }: Session): void {
+  if (programErrors.length) throw new Error(programErrors[0]?.text);
 }
 
 async function callEngine(
@@ -90,7 +97,7 @@ function addCause(
 }
 
 function isThrown(message: string, thrown: readonly ProgramError[]): boolean {
-  const unhandled = message.startsWith("Unhandled exception");
+  const unhandled = /^(Unhandled exception|One or more errors occurred)/.test(message);
   return thrown.some(({ text }) => message === text || (unhandled && message.includes(text)));
 }
 

@@ -90,7 +90,7 @@ function forgetProgram(): void {
 }
 
 /** The error with the line of the user's own code that it comes from. */
-function locate(error: unknown): string {
+export function locate(error: unknown): string {
   if (!(error instanceof Error)) return `the program failed: ${String(error)}`;
   const text = error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
   const own = ownFrame(error.stack ?? "");

@@ -3,7 +3,7 @@ import { type ExitCode, exitCode, Failure, messageOf } from "./failure";
 import type { RunOptions } from "./options";
 import type { Command } from "./phase";
 import { noChanges, outcome } from "./render/outcome";
-import { openSession } from "./session";
+import { openSession, type Session } from "./session";
 import { Terminal } from "./terminal";
 import { mustAgree, type Result, work } from "./work";
 
@@ -34,7 +34,7 @@ async function attempt(
     const needs = { program: command === "preview" || command === "up", lock: command !== "preview" };
     const session = await openSession(folder, options, terminal, needs);
     try {
-      return await work(command, session, began);
+      return withLateErrors(await work(command, session, began), session);
     } finally {
       session.close();
     }
@@ -44,4 +44,12 @@ async function attempt(
     const code = error instanceof Failure ? error.code : exitCode.failed;
     return { code, changes: noChanges, outputs: {}, diagnostics: [{ severity: "error", message }] };
   }
+}
+
+/** What the program did wrong while no engine ran, as when a question was asked. */
+function withLateErrors(result: Result, { programErrors, terminal }: Session): Result {
+  if (programErrors.length === 0) return result;
+  const late = programErrors.map(({ located }) => ({ severity: "error" as const, message: located }));
+  for (const { message } of late) terminal.note(`${terminal.paint("red", "error:")} ${message}`);
+  return { ...result, code: exitCode.failed, diagnostics: [...result.diagnostics, ...late] };
 }

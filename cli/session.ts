@@ -7,6 +7,7 @@ import { DeclaredOptions } from "./declared-options";
 import { deferHeavyModules } from "./defer";
 import { type AutomationCopy, asCommand, findEngine } from "./engine";
 import type { Engine } from "./engine/installed";
+import { watchExit } from "./exit";
 import { clearDeadLocks, hasPendingCreates } from "./lock";
 import { type RunOptions, shortName } from "./options";
 import { type ProgramError, prepareTypeScript, resolveForProgram, runProgram } from "./program";
@@ -52,7 +53,16 @@ export async function openSession(
   const engine = await findEngine(terminal);
   const state = openState(project);
   const interruption = watchSignals(terminal, state.home);
+  const programErrors: ProgramError[] = [];
+  const onError = (error: ProgramError) => {
+    if (!programErrors.some(({ located }) => located === error.located)) programErrors.push(error);
+  };
+  const unwatchExit = watchExit((error) => {
+    onError(error);
+    interruption.end();
+  });
   const close = () => {
+    unwatchExit();
     interruption.stop();
     giveBackState(project, state, shortName(options.stack));
   };
@@ -64,11 +74,10 @@ export async function openSession(
     const automation = loadAutomation(project);
     // What only a program needs is loaded while the engine begins to work; what fails then, fails again and is told.
     const meanwhile = () => needs.program && void prepareTypeScript().catch(() => {});
-    const programErrors: ProgramError[] = [];
     const declared = new DeclaredOptions(state.home, shortName(options.stack));
     const program = () => {
       declared.watch(require(resolveForProgram(project, "@pulumi/pulumi")));
-      return runProgram(project, (error) => programErrors.push(error));
+      return runProgram(project, onError);
     };
     const workspace: Automation.LocalWorkspaceOptions = {
       workDir: project.root,

@@ -14,6 +14,8 @@ export interface Interruption {
   /** Given to the Automation API: aborting it asks the engine to end. */
   signal: AbortSignal;
   interrupted(): NodeJS.Signals | undefined;
+  /** Asks the engine to end, though no signal came. */
+  end(): void;
   stop(): void;
 }
 
@@ -22,6 +24,8 @@ export function watchSignals(terminal: Terminal, folder: string): Interruption {
   const sign = join(folder, `interrupted-${process.pid}`);
   rmSync(sign, { force: true });
   const controller = new AbortController();
+  // As it is now: the program's own calls are caught.
+  const exit = process.exit.bind(process);
   let first: NodeJS.Signals | undefined;
   let insisting: NodeJS.Timeout | undefined;
   const onSignal = (name: NodeJS.Signals) => {
@@ -39,7 +43,7 @@ export function watchSignals(terminal: Terminal, folder: string): Interruption {
     // The second signal is meant: the engine ends hard, or this where none runs.
     if (engines().length === 0) {
       rmSync(sign, { force: true });
-      process.exit(1);
+      exit(1);
     }
     interruptEngines();
     // Two signals that come close together may reach a busy engine as one, so it is told until it has ended.
@@ -51,6 +55,10 @@ export function watchSignals(terminal: Terminal, folder: string): Interruption {
     sign,
     signal: controller.signal,
     interrupted: () => first,
+    end: () => {
+      leave(sign);
+      controller.abort();
+    },
     stop: () => {
       clearInterval(insisting);
       rmSync(sign, { force: true });
