@@ -38,6 +38,7 @@ export async function perform(
     addCause(session, plan, error, interruption.interrupted());
     return { succeeded: false, interrupted: interruption.interrupted() };
   } finally {
+    session.terminal.endLine();
     stopProgress();
   }
 }

@@ -18,6 +18,8 @@ export class Terminal {
   #timer: NodeJS.Timeout | undefined;
   #drawn = false;
   #frame = 0;
+  /** What the program printed without a newline. */
+  #rest = "";
 
   /** With `json`, words go to stderr: stdout is for the one object. */
   constructor(readonly json: boolean) {
@@ -74,10 +76,9 @@ export class Terminal {
 
   /** What the program prints with console.log becomes a line of ours, so that --json stays one object. */
   captureStdout(): void {
-    let rest = "";
     process.stdout.write = ((chunk: string | Uint8Array, ...others: unknown[]) => {
-      const lines = (rest + Buffer.from(chunk as Uint8Array).toString("utf8")).split("\n");
-      rest = lines.pop() ?? "";
+      const lines = (this.#rest + Buffer.from(chunk as Uint8Array).toString("utf8")).split("\n");
+      this.#rest = lines.pop() ?? "";
       // Colours and all: it is the user's own.
       for (const line of lines) this.#line(line);
       const done = others.find((other) => typeof other === "function") as (() => void) | undefined;
@@ -86,7 +87,14 @@ export class Terminal {
     }) as typeof process.stdout.write;
   }
 
+  /** Ends the line that the program began and left open. */
+  endLine(): void {
+    if (this.#rest) this.#line(this.#rest);
+    this.#rest = "";
+  }
+
   releaseStdout(): void {
+    this.endLine();
     process.stdout.write = this.#write as typeof process.stdout.write;
   }
 

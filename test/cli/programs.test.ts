@@ -136,11 +136,11 @@ describe("programs that are loaded as Pulumi would", () => {
     "console.log of the program does not break the one object",
     async () => {
       const { tuntap } = lab({
-        "index.js": "console.log('loud'); process.stdout.write('half'); exports.a = 1;",
+        "index.js": "console.log('loud'); process.stdout.write('no newline at end'); exports.a = 1;",
       });
       const ran = await tuntap(["preview", "--json"]);
       expect(object(ran).outputs).toEqual({ a: 1 });
-      expect(ran.stderr).toContain("loud");
+      expect(ran.stderr).toContain("loud\nno newline at end\n");
     },
     slow,
   );
