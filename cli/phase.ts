@@ -99,7 +99,11 @@ function addCause(
 
 function isThrown(message: string, thrown: readonly ProgramError[]): boolean {
   const unhandled = /^(Unhandled exception|One or more errors occurred)/.test(message);
-  return thrown.some(({ text }) => message === text || (unhandled && message.includes(text)));
+  // As it is, with its stack, or, of what is no Error, with two words before it.
+  const bare = shortenStack(message).replace(/^(Error: |unknown error )/, "");
+  return thrown.some(
+    ({ text, located }) => bare === text || bare === located || (unhandled && message.includes(text)),
+  );
 }
 
 /** The node runtime reports an exception twice: where it was, and once more as its bare text. */

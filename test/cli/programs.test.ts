@@ -172,6 +172,15 @@ describe("a program's error names the user's line, once", () => {
       },
       /late\n.*\/index\.ts:2:\d+$/,
     ],
+    ["that is no Error", { "index.ts": 'throw "a string";' }, /^the program failed: a string$/],
+    [
+      "thrown by a constructor of the engine's SDK",
+      {
+        "index.ts":
+          'import { ComponentResource } from "@pulumi/pulumi";\nnew ComponentResource("my:index:Part", "");',
+      },
+      /^Missing resource name argument.*\n.*\/index\.ts:2:\d+$/,
+    ],
     ["of syntax", { "index.ts": "const a = 1;\nconst x = ;" }, /\/index\.ts:2:\d+: ERROR: Unexpected/],
   ];
   for (const [what, files, pattern] of errors) {
