@@ -26,6 +26,9 @@ export function reasons(error: unknown): string[] {
 
 /** Adds the remedy where there is one of ours. */
 export function explain(place: Place, text: string): string {
+  // Plain `pulumi` knows neither the state of this folder nor whether the other run is alive.
+  if (/currently locked by/.test(text))
+    return `${text.replace(/ or delete the lock file with `pulumi cancel`\.?.*/, "")}, or run "tuntap cancel" (which asks it to end, or removes the lock)`;
   if (!/incorrect passphrase|passphrase must be set/.test(text)) return text;
   const { settings, state } = place;
   const cause = settings.secrets

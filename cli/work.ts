@@ -6,7 +6,7 @@ import { type Command, type Ending, perform } from "./phase";
 import { type Changes, type Diagnostic, Plan, type Properties } from "./plan";
 import { countChanges, groupByResource, renderMessage, renderPlan } from "./render/plan";
 import { renderTable, rowsOf } from "./render/table";
-import { nameOf, show } from "./render/value";
+import { listOf, nameOf, show } from "./render/value";
 import type { Session } from "./session";
 import { seconds, type Terminal } from "./terminal";
 
@@ -127,15 +127,14 @@ function fail(plan: Plan, ending: Ending, terminal: Terminal, left: string): Res
 function whatIsLeft(planned: Plan, applied: Plan): string {
   const wanted = [...planned.steps.values()].filter((step) => step.operation !== "same");
   const state = (urn: string) => applied.steps.get(urn)?.state;
-  const names = (urns: string[]) => urns.map((urn) => `${nameOf(urn).kind} ${nameOf(urn).name}`).join(", ");
   const open = wanted.filter((step) => state(step.urn) === "running").map((step) => step.urn);
   const left = wanted
     .filter((step) => !["done", "running"].includes(state(step.urn) ?? ""))
     .map((step) => step.urn);
   const finished = wanted.length - open.length - left.length;
   const parts = [`${finished} of ${wanted.length} done`];
-  if (left.length) parts.push(`not done: ${names(left)}`);
-  if (open.length) parts.push(`begun, end unknown: ${names(open)}`);
+  if (left.length) parts.push(`not done: ${listOf(left)}`);
+  if (open.length) parts.push(`begun, end unknown: ${listOf(open)}`);
   return `${parts.join("; ")}; the next "tuntap up" goes on from here`;
 }
 

@@ -33,6 +33,15 @@ export function nameOf(urn: string): { kind: string; name: string } {
   return { kind: type.split(":").at(-1) ?? type, name };
 }
 
+/** So many names are told; of more, how many there are. */
+const named = 10;
+
+/** `TunInterface tap0, Bridge br0`; what is beyond ten is only counted. */
+export function listOf(urns: readonly string[]): string {
+  const names = urns.slice(0, named).map((urn) => `${nameOf(urn).kind} ${nameOf(urn).name}`);
+  return names.join(", ") + (urns.length > named ? ` and ${urns.length - named} more` : "");
+}
+
 export function typeOf(urn: string): string {
   return splitUrn(urn)[2]?.split("$").at(-1) ?? "";
 }

@@ -7,7 +7,7 @@ import { shortenStack } from "../../cli/program";
 import { outcome } from "../../cli/render/outcome";
 import { renderPlan } from "../../cli/render/plan";
 import { drawTable, renderTable, rowsOf } from "../../cli/render/table";
-import { nameOf, plain, show } from "../../cli/render/value";
+import { listOf, nameOf, plain, show } from "../../cli/render/value";
 import { parseConfig } from "../../cli/settings";
 import { quote } from "../../cli/shell";
 import { fileUrl, folderOf } from "../../cli/state";
@@ -57,6 +57,14 @@ describe("values", () => {
       kind: "TunInterface",
       name: "x",
     });
+  });
+});
+
+describe("a list of resources", () => {
+  it("names ten, and counts the others", () => {
+    const urns = Array.from({ length: 61 }, (_, at) => urn(`tap${at}`));
+    expect(listOf(urns.slice(0, 2))).toBe("TunInterface tap0, TunInterface tap1");
+    expect(listOf(urns)).toMatch(/^TunInterface tap0, .*, TunInterface tap9 and 51 more$/);
   });
 });
 
