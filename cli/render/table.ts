@@ -43,7 +43,7 @@ export function renderTable(rows: readonly Row[]): string {
  */
 export function drawTable(columns: readonly string[], rows: readonly Row[], separated = false): string {
   const shown = columns.filter((column) => rows.some((row) => row[column] !== undefined));
-  const cells = rows.map((row) => shown.map((column) => presentable(row[column] ?? "-")));
+  const cells = rows.map((row) => fold(shown.map((column) => presentable(row[column] ?? "-"))));
   const colWidths = widthsOf([shown, ...cells]);
   const Table = require("cli-table3") as typeof import("cli-table3");
   const lines: string[] = [];
@@ -76,6 +76,45 @@ function widthsOf(cells: readonly (readonly string[])[]): number[] {
     for (const [column, text] of row.entries())
       for (const line of text.split("\n")) widths[column] = Math.max(widths[column] ?? 0, width(line) + 2);
   return widths;
+}
+
+/** No line of a cell is longer, in places on a terminal. */
+const longestLine = 60;
+
+/** The cells of a row, long lines on several; what stands side by side remains so. */
+function fold(cells: readonly string[]): string[] {
+  if (cells.every((cell) => cell.length <= longestLine / 2)) return [...cells];
+  const columns = cells.map((cell) => cell.split("\n").map(foldLine));
+  const heights = Array.from({ length: Math.max(...columns.map(({ length }) => length)) }, (_, at) =>
+    Math.max(...columns.map((lines) => lines[at]?.length ?? 0)),
+  );
+  return columns.map((lines) => {
+    const last = lines.length - 1;
+    const padded = (line: string[], at: number) => [
+      ...line,
+      ...Array((heights[at] ?? 0) - line.length).fill(""),
+    ];
+    return lines.flatMap((line, at) => (at === last ? line : padded(line, at))).join("\n");
+  });
+}
+
+/** Broken at a space where there is one, its colour on every part. */
+function foldLine(line: string): string[] {
+  const width = require("string-width") as typeof import("string-width");
+  if (line.length <= longestLine / 2 || width(line) <= longestLine) return [line];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the colour that Terminal.paint gives begins with one.
+  const [, begin = "", text = line, end = ""] = /^(\u001b\[\d+m)(.*)(\u001b\[0m)$/.exec(line) ?? [];
+  const parts: string[] = [];
+  let part = "";
+  for (const letter of text) {
+    if (width(part + letter) > longestLine) {
+      const space = part.lastIndexOf(" ");
+      parts.push(space > 0 ? part.slice(0, space) : part);
+      part = space > 0 ? part.slice(space + 1) : "";
+    }
+    part += letter;
+  }
+  return [...parts, part].map((each) => begin + each + end);
 }
 
 function address(properties: Properties): string {

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import Table from "cli-table3";
+import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import { atLeast, findVersion } from "../../cli/engine/version";
 import { Plan } from "../../cli/plan";
@@ -181,6 +182,31 @@ describe("a long table is as if it had been drawn in one go", () => {
       const drawn = drawTable(["name", "alias", "drift"], rows.slice(0, count), separated);
       expect(drawn.split("\n"), `${count} rows`).toEqual(whole.toString().split("\n"));
     }
+  });
+});
+
+describe("a table of very long texts", () => {
+  const long = "x".repeat(500);
+  const table = drawTable(
+    ["resource", "property", "declared"],
+    [{ resource: `Thing ${long}`, property: "alias\nmtu", declared: `\u001b[33m${long}\u001b[0m\n1500` }],
+    true,
+  );
+
+  it("has long lines on several, and loses nothing", () => {
+    const lines = table.split("\n");
+    expect(Math.max(...lines.map((line) => stringWidth(line)))).toBeLessThan(160);
+    expect(table.match(/x/g)).toHaveLength(1000);
+  });
+
+  it("keeps side by side what was so", () => {
+    expect(table).toMatch(/mtu +│ 1500 /);
+  });
+
+  it("breaks a line at a space where there is one", () => {
+    const addresses = Array.from({ length: 20 }, (_, at) => `2001:db8::${at}/64`);
+    const drawn = drawTable(["address"], [{ address: addresses.join(" ") }]);
+    for (const address of addresses) expect(drawn).toContain(address);
   });
 });
 
