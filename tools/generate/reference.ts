@@ -53,9 +53,11 @@ function rows(name: string, schema: FieldSchema, change: string): string[][] {
 
 function idForm(kind: Declaration): string {
   if ("of" in kind.naming) return kind.naming.form;
+  const name = new RegExp(`new tuntap\\.${kind.name}\\("([^"]+)"`).exec(kind.example)?.[1];
+  if (name === undefined) throw new Error(`the example of ${kind.name} makes none`);
   const form = kind.inputs.namespace
-    ? "`NAME`, or `NAMESPACE/NAME` in a namespace: `tap0`, `blue/tap0`."
-    : "`NAME`: `blue`.";
+    ? `\`NAME\`, or \`NAMESPACE/NAME\` in a namespace: \`${name}\`, \`blue/${name}\`.`
+    : `\`NAME\`: \`${name}\`.`;
   const existing = kind.inputs.adopt
     ? " To take over an object that exists, declare it with `adopt: true`: the classes of the npm package are dynamic resources, which `pulumi import` cannot import."
     : "";
