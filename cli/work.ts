@@ -44,7 +44,7 @@ export async function work(command: Command, session: Session, began: number): P
   showSummary(command, planned, session);
   const changed = planned.changed();
   if (options.expectNoChanges && changed) {
-    const message = `changes where none were expected: ${countChanges(planned.changes(), "planned")}`;
+    const message = `changes where none were expected: ${countChanges(planned.changes(), "planned", planned.kind)}`;
     terminal.note(`${terminal.paint("red", "error:")} ${message}`);
     return {
       ...resultOf(planned, exitCode.changes),
@@ -75,7 +75,9 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
   const ending = await perform(session, command, "apply", applied, planned.steps.size);
   if (!ending.succeeded) return fail(applied, ending, terminal, whatIsLeft(planned, applied));
   if (command === "up") session.declared.record();
-  terminal.say(`Done: ${countChanges(applied.changes(), "done")} (${seconds(Date.now() - began)})`);
+  terminal.say(
+    `Done: ${countChanges(applied.changes(), "done", applied.kind)} (${seconds(Date.now() - began)})`,
+  );
   showEnd(command, applied, terminal);
   return resultOf(applied, exitCode.done);
 }
@@ -90,7 +92,7 @@ function showPlan(plan: Plan, session: Session): void {
 
 function showSummary(command: Command, plan: Plan, session: Session): void {
   const { terminal, options } = session;
-  const summary = countChanges(plan.changes(), "planned");
+  const summary = countChanges(plan.changes(), "planned", plan.kind);
   const what = plan.changed() ? summary : `nothing changes (${summary})`;
   terminal.say(
     terminal.paint("bold", `${command === "refresh" ? "State" : "Plan"} of ${options.stack}: ${what}`),

@@ -23,6 +23,13 @@ const found = {
   same: "unchanged",
 };
 
+/** What a refresh did, which is to the state alone. */
+const noted = {
+  ...done,
+  update: "updated in the state",
+  delete: "gone from the host, taken out of the state:",
+};
+
 export function renderPlan(plan: Plan, terminal: Terminal, full: boolean): string[] {
   const lines: string[] = [];
   const about = groupByResource(plan.diagnostics);
@@ -39,11 +46,18 @@ export function renderPlan(plan: Plan, terminal: Terminal, full: boolean): strin
 }
 
 /** `1 to create, 2 unchanged`, or `1 created, 2 unchanged`. */
-export function countChanges(changes: Changes, tense: "planned" | "done"): string {
+export function countChanges(changes: Changes, tense: "planned" | "done", of: Plan["kind"] = "run"): string {
   const parts = order
     .filter((operation) => changes[operation] > 0)
     .map((operation) => {
-      const word = tense === "planned" && operation !== "same" ? `to ${operation}` : done[operation];
+      // A refresh deletes nothing but what the state says.
+      const forgets = of === "refresh" && operation === "delete";
+      const word =
+        tense === "planned" && operation !== "same"
+          ? `to ${forgets ? "forget" : operation}`
+          : forgets
+            ? "forgotten"
+            : done[operation];
       return `${changes[operation]} ${word}`;
     });
   return parts.join(", ") || "no resources";
@@ -54,9 +68,10 @@ export function renderMessage(message: Diagnostic, terminal: Terminal): string {
   return `${terminal.paint(colour, `${message.severity}:`)} ${message.message.replaceAll("\n", "\n         ")}`;
 }
 
-export function describeDone(step: Step): string {
+export function describeDone(step: Step, of: Plan["kind"]): string {
   const { kind, name } = nameOf(step.urn);
-  return `${step.kept ? "forgot" : done[step.operation]} ${kind} ${name}`;
+  const word = (of === "refresh" ? noted : done)[step.operation];
+  return `${step.kept ? "forgot" : word} ${kind} ${name}`;
 }
 
 function headWord(step: Step, kind: Plan["kind"]): string {

@@ -20,7 +20,7 @@ export function followProgress(title: string, plan: Plan, terminal: Terminal, to
   plan.onStep = (step) => {
     if (!announce || step.state !== "done" || step.operation === "same" || reported.has(step.urn)) return;
     reported.add(step.urn);
-    terminal.say(`  ${describeDone(step)} (${seconds(Date.now() - step.began)})`);
+    terminal.say(`  ${describeDone(step, plan.kind)} (${seconds(Date.now() - step.began)})`);
   };
   terminal.status(() => {
     const steps = [...plan.steps.values()];

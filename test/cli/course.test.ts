@@ -135,8 +135,25 @@ describe("the course of a lab", () => {
       const refresh = await tuntap(["refresh", "--yes"]);
       expect(refresh.code).toBe(0);
       expect(refresh.stdout).toMatch(/Thing a {2}differs\n\s+mtu: 1500 => 9000/);
+      expect(refresh.stdout).toMatch(/updated in the state Thing a/);
       const again = object(await tuntap(["refresh", "--yes", "--json"]));
       expect(again.changes).toEqual({ ...none, same: 2 });
+    },
+    slow,
+  );
+
+  it(
+    "refreshes what is gone from the host out of the state, and says that nothing was deleted",
+    async () => {
+      rmSync(join(store, "b.json"));
+      const refresh = await tuntap(["refresh", "--yes"]);
+      expect(refresh.code, refresh.all).toBe(0);
+      expect(refresh.stdout).toMatch(/Thing b {2}is gone/);
+      expect(refresh.stdout).toContain("State of dev: 1 to forget, 1 unchanged");
+      expect(refresh.stdout).toContain("  gone from the host, taken out of the state: Thing b (");
+      expect(refresh.stdout).toContain("Done: 1 forgotten, 1 unchanged");
+      expect(refresh.stdout).not.toContain("delete");
+      expect((await tuntap(["up", "--yes"])).code).toBe(0);
     },
     slow,
   );
