@@ -7,7 +7,7 @@ export function env(program: Command): void {
   const command = program
     .command("env")
     .description("print what a plain pulumi needs to work on the same state");
-  withStack(command).action(async (folder: string) => {
+  withStack(command).action(async (folder: string, options: { stack: string }) => {
     const [{ findEngine }, { findProject }, { giveBackState, openState }, { Terminal }] = await Promise.all([
       import("../engine.js"),
       import("../project.js"),
@@ -19,6 +19,8 @@ export function env(program: Command): void {
     const state = openState(project);
     const found = await findEngine(terminal);
     const variables: Record<string, string> = { ...state.env };
+    // Without the option, plain pulumi keeps to the stack that it has selected.
+    if (command.getOptionValueSource("stack") === "cli") variables.PULUMI_STACK = options.stack;
     if (found.source !== "PATH")
       variables.PATH = `${dirname(found.path)}${delimiter}${process.env.PATH ?? ""}`;
     const words = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);

@@ -207,3 +207,22 @@ describe("state", () => {
     slow,
   );
 });
+
+describe("the environment for a plain pulumi", () => {
+  it(
+    "is that of the stack that was asked for",
+    async () => {
+      const { tuntap, root, env } = lab({ "index.js": "exports.a = 1;" });
+      for (const stack of ["blue", "dev"]) await tuntap(["preview", "--stack", stack]);
+      const chosen = async (...args: string[]) => {
+        const words = (await tuntap(["env", ...args])).stdout.trim();
+        return (
+          await launch(["sh", "-c", `${words}; pulumi stack --show-name`], root, env()).ended
+        ).stdout.trim();
+      };
+      expect(await chosen("--stack", "blue")).toBe("blue");
+      expect(await chosen()).toBe("dev");
+    },
+    slow,
+  );
+});
