@@ -42,7 +42,13 @@ async function attempt(
     const message = messageOf(error);
     terminal.note(`${terminal.paint("red", "error:")} ${message}`);
     const code = error instanceof Failure ? error.code : exitCode.failed;
-    return { code, changes: noChanges, outputs: {}, diagnostics: [{ severity: "error", message }] };
+    return {
+      code,
+      changes: noChanges,
+      steps: [],
+      outputs: {},
+      diagnostics: [{ severity: "error", message }],
+    };
   }
 }
 

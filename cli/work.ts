@@ -4,6 +4,7 @@ import { type ExitCode, exitCode, usage } from "./failure";
 import type { RunOptions } from "./options";
 import { type Command, type Ending, perform } from "./phase";
 import { type Changes, type Diagnostic, Plan, type Properties } from "./plan";
+import { type OutcomeStep, stepsOf } from "./render/outcome";
 import { countChanges, groupByResource, renderMessage, renderPlan } from "./render/plan";
 import { renderTable, rowsOf } from "./render/table";
 import { listOf, nameOf, show } from "./render/value";
@@ -13,6 +14,7 @@ import { seconds, type Terminal } from "./terminal";
 export interface Result {
   code: ExitCode;
   changes: Changes;
+  steps: OutcomeStep[];
   outputs: Properties;
   diagnostics: Diagnostic[];
 }
@@ -73,13 +75,12 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
     if (!isEcho(message.message)) terminal.say(`  ${about(message)}${renderMessage(message, terminal)}`);
   };
   const ending = await perform(session, command, "apply", applied, planned.steps.size);
-  if (!ending.succeeded) return fail(applied, ending, terminal, whatIsLeft(planned, applied));
+  const steps = stepsOf(planned.steps, applied.steps);
+  if (!ending.succeeded) return { ...fail(applied, ending, terminal, whatIsLeft(planned, applied)), steps };
   if (command === "up") session.declared.record();
-  terminal.say(
-    `Done: ${countChanges(applied.changes(), "done", applied.kind)} (${seconds(Date.now() - began)})`,
-  );
+  terminal.say(`Done: $countChanges(applied.changes(), "done", applied.kind)($seconds(Date.now() - began))`);
   showEnd(command, applied, terminal);
-  return resultOf(applied, exitCode.done);
+  return { ...resultOf(applied, exitCode.done), steps };
 }
 
 function showPlan(plan: Plan, session: Session): void {
@@ -145,7 +146,8 @@ function about(message: Diagnostic): string {
 }
 
 function resultOf(plan: Plan, code: ExitCode): Result {
-  return { code, changes: plan.changes(), outputs: plan.stackOutputs, diagnostics: plan.diagnostics };
+  const { stackOutputs: outputs, diagnostics } = plan;
+  return { code, changes: plan.changes(), steps: stepsOf(plan.steps), outputs, diagnostics };
 }
 
 async function confirm(message: string, signal: AbortSignal): Promise<boolean> {

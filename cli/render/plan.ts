@@ -2,7 +2,7 @@
 import { readPackageFile } from "../package-file";
 import type { Changes, Diagnostic, Operation, Plan, Step } from "../plan";
 import type { Terminal } from "../terminal";
-import { nameOf, show } from "./value";
+import { nameOf, plain, show } from "./value";
 
 const signs: Record<Operation, string> = { create: "+", update: "~", delete: "-", replace: "+-", same: "=" };
 const colours = { create: "green", update: "yellow", delete: "red", replace: "yellow", same: "dim" } as const;
@@ -91,11 +91,31 @@ function propertyLines(step: Step, full: boolean): string[] {
   return lines;
 }
 
+/** A property of a step, secrets masked; null where it is not set. */
+export interface ChangedProperty {
+  name: string;
+  before: unknown;
+  after: unknown;
+}
+
+/** What a step changes, as the plan shows it. */
+export function changedProperties(step: Step): ChangedProperty[] {
+  const gone = step.operation === "delete";
+  return compare(step, false)
+    .filter(({ changed }) => changed || gone)
+    .map(({ key, was, value }) => ({
+      name: key,
+      before: plain(gone ? value : was) ?? null,
+      after: gone ? null : (plain(value) ?? null),
+    }));
+}
+
 interface Row {
   key: string;
   changed: boolean;
   before: string;
   after: string;
+  was?: unknown;
   value: unknown;
 }
 
@@ -117,7 +137,7 @@ function compare(step: Step, full: boolean): Row[] {
     const becomes = key in target ? target[key] : step.operation === "same" ? was : defaultsOf(kind)[key];
     const changed =
       step.operation !== "same" && (show(was) !== show(becomes) || step.named.some((n) => topKey(n) === key));
-    return { key, changed, before: `${show(was)} => `, after: show(becomes), value: becomes };
+    return { key, changed, before: `${show(was)} => `, after: show(becomes), was, value: becomes };
   });
 }
 

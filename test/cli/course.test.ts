@@ -22,6 +22,13 @@ describe("the course of a lab", () => {
       const expected = await tuntap(["up", "--expect-no-changes", "--json"]);
       expect(expected.code).toBe(3);
       expect(object(expected)).toMatchObject({ result: "failed", changes: { ...none, create: 2 } });
+      expect(object(expected).steps).toMatchObject([
+        { kind: "Thing", name: "a", operation: "create", state: "planned" },
+        {
+          name: "b",
+          properties: expect.arrayContaining([{ name: "password", before: null, after: "[secret]" }]),
+        },
+      ]);
       expect(existsSync(store)).toBe(false);
     },
     slow,
@@ -61,6 +68,7 @@ describe("the course of a lab", () => {
         "stack",
         "result",
         "changes",
+        "steps",
         "outputs",
         "diagnostics",
         "durationMs",
@@ -70,6 +78,7 @@ describe("the course of a lab", () => {
         stack: "dev",
         result: "succeeded",
         changes: { ...none, same: 2 },
+        steps: [],
         outputs: { name: "a", hidden: "[secret]" },
         diagnostics: [],
       });
@@ -102,6 +111,15 @@ describe("the course of a lab", () => {
       expect(up.stderr).toContain("mtu: 9000 => 1500");
       expect(up.stderr).toContain("Thing b  create again: it does not exist any more");
       expect(object(up)).toMatchObject({ result: "succeeded", changes: { ...none, create: 1, update: 1 } });
+      expect(object(up).steps).toContainEqual({
+        urn: expect.stringMatching(/::a$/),
+        kind: "Thing",
+        name: "a",
+        operation: "update",
+        state: "done",
+        replaces: [],
+        properties: [{ name: "mtu", before: 9000, after: 1500 }],
+      });
       expect(JSON.parse(readFileSync(join(store, "a.json"), "utf8"))).toMatchObject({ mtu: 1500 });
       expect((await tuntap(["preview", "--expect-no-changes"])).code).toBe(0);
     },
@@ -238,6 +256,11 @@ describe("what goes wrong", () => {
         { severity: "error", message: "b refuses to exist", urn: expect.stringContaining("Thing::b") },
       ]);
       expect(up.stderr).toMatch(/1 of 3 done; not done: Thing b, Thing c/);
+      expect(result.steps).toMatchObject([
+        { name: "a", state: "done" },
+        { name: "b", state: "failed" },
+        { name: "c", state: "planned" },
+      ]);
     },
     slow,
   );

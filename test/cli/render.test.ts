@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import Table from "cli-table3";
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import { atLeast, findVersion } from "../../cli/engine/version";
 import { Plan } from "../../cli/plan";
 import { shortenStack } from "../../cli/program";
-import { outcome } from "../../cli/render/outcome";
+import { outcome, stepsOf } from "../../cli/render/outcome";
 import { renderPlan } from "../../cli/render/plan";
 import { drawTable, renderTable, rowsOf } from "../../cli/render/table";
 import { listOf, nameOf, plain, show } from "../../cli/render/value";
@@ -116,6 +119,51 @@ describe("a plan", () => {
   });
 });
 
+describe("the steps of the one object", () => {
+  const made = (...events: Event[]) => {
+    const plan = new Plan("run");
+    for (const event of events) plan.record(event);
+    return stepsOf(plan.steps);
+  };
+
+  it("mask secrets before and after, at any depth", () => {
+    const before = { password: secret, list: [{ key: secret, mtu: 1 }], mtu: 1500 };
+    const after = { password: secret, list: [{ key: secret, mtu: 2 }], mtu: 1400 };
+    const [one] = made(step("resourcePreEvent", "update", before, after));
+    expect(one?.properties).toEqual([
+      { name: "list", before: [{ key: "[secret]", mtu: 1 }], after: [{ key: "[secret]", mtu: 2 }] },
+      { name: "mtu", before: 1500, after: 1400 },
+    ]);
+    const [gone] = made(step("resourcePreEvent", "delete", before));
+    expect(JSON.stringify(gone)).not.toContain("ciphertext");
+    expect(gone?.properties).toContainEqual({ name: "password", before: "[secret]", after: null });
+  });
+
+  it("say why a resource is replaced, and leave out what stays", () => {
+    const event = step("resourcePreEvent", "replace", { mode: "tap" }, { mode: "tun" });
+    Object.assign(event.resourcePreEvent?.metadata ?? {}, { keys: ["mode"] });
+    expect(made(event)).toEqual([
+      {
+        urn: urn("tap0"),
+        kind: "TunInterface",
+        name: "tap0",
+        operation: "replace",
+        state: "planned",
+        replaces: ["mode"],
+        properties: [{ name: "mode", before: "tap", after: "tun" }],
+      },
+    ]);
+    expect(made(step("resOutputsEvent", "same", { mtu: 1500 }, { mtu: 1500 }))).toEqual([]);
+  });
+
+  it("have keys that are documented", () => {
+    const text = readFileSync(join(__dirname, "../../docs/json.md"), "utf8");
+    const keys = Object.keys(made(step("resourcePreEvent", "delete", { mtu: 1500 }))[0] ?? {});
+    expect(keys).toHaveLength(7);
+    for (const key of keys) expect(text).toContain(`\n| \`${key}\` |`);
+  });
+});
+
 describe("the table", () => {
   it("shows what the outputs of our resources say, without empty columns", () => {
     const outputs = new Map<string, Record<string, unknown>>([
@@ -213,7 +261,14 @@ describe("a table of very long texts", () => {
 describe("small parts", () => {
   it("the one object has the documented fields in their order", () => {
     const changes = { create: 0, update: 0, delete: 0, replace: 0, same: 1 };
-    const parts = { command: "up", stack: "dev", result: "succeeded" as const, changes, durationMs: 3 };
+    const parts = {
+      command: "up",
+      stack: "dev",
+      result: "succeeded" as const,
+      changes,
+      steps: [],
+      durationMs: 3,
+    };
     const made = outcome({
       ...parts,
       outputs: { a: secret },
@@ -221,7 +276,7 @@ describe("small parts", () => {
     });
     expect(JSON.stringify(made)).toBe(
       '{"command":"up","stack":"dev","result":"succeeded","changes":{"create":0,"update":0,"delete":0,"replace":0,' +
-        '"same":1},"outputs":{"a":"[secret]"},"diagnostics":[{"severity":"warning","message":"m","urn":""}],"durationMs":3}',
+        '"same":1},"steps":[],"outputs":{"a":"[secret]"},"diagnostics":[{"severity":"warning","message":"m","urn":""}],"durationMs":3}',
     );
   });
 
