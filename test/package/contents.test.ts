@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UserFolder } from "../harness/user-folder";
 
@@ -28,11 +28,18 @@ function compiled(room: string, ...endings: string[]): string[] {
   );
 }
 
+/** The examples as they are in the repository, without what running them leaves. */
+function examples(): string[] {
+  return filesBelow(join(repository, "examples")).filter((name) => !/\/(\.tuntap|node_modules)\//.test(name));
+}
+
 const expected = [
   ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "schema.json"],
   ...compiled("cli", ".js"),
   ...compiled("provider", ".js", ".d.ts"),
   ...compiled("sdk", ".js", ".d.ts"),
+  ...filesBelow(join(repository, "docs")).map((name) => `docs/${name}`),
+  ...examples().map((name) => `examples/${name}`),
   "prebuilds/SHA256SUMS",
   ...["linux-arm64", "linux-x64"].flatMap((machine) =>
     ["tuntap-helper", "tuntap.node"].map((file) => `prebuilds/${machine}/${file}`),
@@ -43,6 +50,23 @@ const expected = [
 test("the package holds what it needs, and nothing else", () => {
   expect(filesBelow(folder)).toEqual(expected);
 });
+
+test("what its texts link to is in it", () => {
+  const texts = filesBelow(folder).filter((name) => name.endsWith(".md"));
+  expect(texts.length).toBeGreaterThan(10);
+  const dead = texts.flatMap((text) =>
+    linksOf(readFileSync(join(folder, text), "utf8"))
+      .filter((link) => !existsSync(join(folder, dirname(text), link)))
+      .map((link) => `${text}: ${link}`),
+  );
+  expect(dead).toEqual([]);
+});
+
+/** The files that a Markdown text links to. */
+function linksOf(text: string): string[] {
+  const links = [...text.matchAll(/\]\(([^()\s]+)\)/g)].map((match) => match[1] ?? "");
+  return links.filter((link) => !/^(\w+:|#)/.test(link)).map((link) => link.replace(/#.*/, ""));
+}
 
 test(`it has at most ${mostBytes} bytes unpacked, without its dependencies`, () => {
   const bytes = filesBelow(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
