@@ -78,7 +78,9 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
   const steps = stepsOf(planned.steps, applied.steps);
   if (!ending.succeeded) return { ...fail(applied, ending, terminal, whatIsLeft(planned, applied)), steps };
   if (command === "up") session.declared.record();
-  terminal.say(`Done: $countChanges(applied.changes(), "done", applied.kind)($seconds(Date.now() - began))`);
+  terminal.say(
+    `Done: ${countChanges(applied.changes(), "done", applied.kind)} (${seconds(Date.now() - began)})`,
+  );
   showEnd(command, applied, terminal);
   return { ...resultOf(applied, exitCode.done), steps };
 }
