@@ -1,5 +1,4 @@
 import type { ErrorObject } from "ajv";
-import { distance } from "fastest-levenshtein";
 import { formats, numberFormats } from "./formats";
 import type {
   Declaration,
@@ -12,6 +11,7 @@ import type {
 } from "./kinds/kind";
 import { rememberedOf } from "./remember";
 import { validators } from "./validators";
+import { described, unknownProperty, wanted } from "./wording";
 
 /**
  * Checks inputs against their schema and the kind's rules, all at once, and fills in defaults.
@@ -122,27 +122,15 @@ function explainUnknown(kind: Declaration, pointer: string, key: string): Proble
   const fields: [string, FieldSchema][] = Object.entries(inside?.schema.properties ?? kind.inputs);
   const namesOf = (output: boolean) =>
     fields.filter(([, field]) => (field.output === true) === output).map(([name]) => name);
-  const names = namesOf(false);
   const outputs = inside ? namesOf(true) : Object.keys(kind.outputs);
-  const difference = (name: string) => distance(key.toLowerCase(), name.toLowerCase());
-  const candidate = [...names, ...outputs].reduce((best, name) =>
-    difference(name) < difference(best) ? name : best,
-  );
-  const near = difference(candidate) <= Math.max(2, key.length / 3);
-  const prefix = inside ? `${inside.field}.` : "";
-  const say = (advice: string) => ({
-    property: inside?.property ?? key,
-    message: `${prefix}${key} is no property of ${inside?.field ?? kind.name}; ${advice}`,
-  });
-  if (!near) return say(`it has ${names.map((name) => `\`${name}\``).join(", ")}`);
-  if (names.includes(candidate)) return say(`did you mean \`${prefix}${candidate}\`?`);
-  return say(`\`${candidate}\` is an output, which cannot be given; take it out`);
+  const owner = { name: inside?.field ?? kind.name, field: inside?.field, inputs: namesOf(false), outputs };
+  return { property: inside?.property ?? key, message: unknownProperty(key, owner) };
 }
 
 function reason(schema: ValueSchema, error: ErrorObject): string {
   switch (error.keyword) {
     case "type":
-      return `is ${article(error.data)}; give ${wanted(schema)}`;
+      return `is ${described(error.data)}; give ${wanted(schema)}`;
     case "enum":
       return `is not one of ${(schema.enum ?? []).map((value) => JSON.stringify(value)).join(", ")}; choose one of them`;
     case "minimum":
@@ -168,30 +156,6 @@ function range({ minimum, maximum }: ValueSchema): string {
 function count({ minItems = 0, maxItems }: ValueSchema): string {
   if (maxItems === undefined) return `${minItems} or more`;
   return minItems === maxItems ? `exactly ${minItems}` : `${minItems} to ${maxItems}`;
-}
-
-function wanted(schema: ValueSchema): string {
-  const words = [schema.type].flat().map((type) => {
-    const range = schema.minimum === undefined ? "" : ` from ${schema.minimum} to ${schema.maximum}`;
-    if (type === "integer") return `a whole number${range}, without quotes`;
-    if (type === "number") return `a number${range}, without quotes`;
-    if (type === "object") {
-      const fields = Object.entries(schema.properties ?? {}).filter(([, { output }]) => !output);
-      const names = fields.map(([name]) => `\`${name}\``);
-      return `an object with any of ${names.join(", ")}`;
-    }
-    return { string: "a string", boolean: "true or false", array: "a list" }[type] ?? type;
-  });
-  return words.join(" or ");
-}
-
-function article(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "number") return Number.isInteger(value) ? "a number" : "no whole number";
-  return (
-    { string: "a string", boolean: "a boolean", object: "an object" }[typeof value as string] ?? typeof value
-  );
 }
 
 /** One problem per value: ajv reports one of two allowed types more than once. */

@@ -36,7 +36,7 @@ const floors: readonly (readonly Room[])[] = [
   ],
   [files("provider/validate"), files("provider/claims"), folder("provider/lint")],
   [folder("provider/validators")],
-  [files("provider/formats")],
+  [files("provider/formats"), files("provider/wording")],
   [folder("provider/kinds")],
   [folder("provider/host")],
   [folder("provider/netlink"), folder("provider/kernel")],
