@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Bridge, type BridgeArgs } from "../resources/bridge";
 import { Vxlan, type VxlanArgs } from "../resources/vxlan";
+import { checkInputs } from "./inputs";
+import { Segment as validator } from "./validators/segment";
 
 /** A host of a `Segment`. */
 export interface SegmentHostArgs {
@@ -74,6 +76,7 @@ export class Segment<Name extends string = string> extends pulumi.ComponentResou
    * `vxlan` and the number of the network.
    */
   constructor(name: string, args: SegmentArgs<Name>, options?: pulumi.ComponentResourceOptions) {
+    checkInputs("Segment", validator, args);
     const names = Object.keys(args.hosts) as Name[];
     for (const each of names) checkHost(each, args.hosts[each]);
     checkAddresses(args.hosts);

@@ -7,6 +7,8 @@ import type { NatForwardArgs } from "../resources/nat";
 import type { TunInterfaceArgs } from "../resources/tun-interface";
 import { gatewayOf, macFor, parseSubnet, planAddresses } from "./address-plan";
 import { checkDhcp, type DhcpArgs } from "./dhcp";
+import { checkInputs } from "./inputs";
+import { VmBridge as validator } from "./validators/vm-bridge";
 
 /** A VM of a `VmBridge`. */
 export interface VmArgs {
@@ -118,6 +120,7 @@ export interface VmBridgeArgs<Name extends string = string> {
 
 /** Who has which address, from the inputs alone. Errors: as the component's. */
 export function planOf<Name extends string>(component: string, args: VmBridgeArgs<Name>) {
+  checkInputs("VmBridge", validator, args);
   const names = Object.keys(args.vms) as Name[];
   for (const each of names) {
     checkName(each);

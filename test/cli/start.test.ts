@@ -32,3 +32,11 @@ it("loads no schema compiler into the provider: the validators are compiled when
   expect(loaded.some((file) => file.includes("/provider/validators/"))).toBe(true);
   expect(loaded.filter((file) => /\/ajv\/(?!dist\/runtime\/)/.test(file))).toEqual([]);
 });
+
+it("loads neither that nor the kinds into a program, for its components", () => {
+  const loaded = loadedBy("sdk/index.js");
+  expect(loaded.some((file) => file.includes("/sdk/components/validators/"))).toBe(true);
+  expect(loaded.filter((file) => /\/ajv\/|\/provider\/(kinds\/(?!parts\/)|validators\/)/.test(file))).toEqual(
+    [],
+  );
+});

@@ -154,7 +154,51 @@ test("transforms override what the component says, in each of its parts", async 
   await workspace.succeed("down");
 });
 
+test("what is an input may be an output or a promise", async () => {
+  await host(2).ip("link", "add", "own0", "type", "bridge");
+  await host(2).ip("addr", "add", "10.30.0.2/24", "dev", "own0");
+  await host(2).ip("link", "set", "own0", "up");
+  workspace.write(`import * as pulumi from "@pulumi/pulumi";
+import * as tuntap from "pulumi-tuntap";
+const later = <T>(value: T) => pulumi.output(Promise.resolve(value));
+new tuntap.Segment("seg", {
+  vni: 42,
+  hosts: {
+    h1: {
+      local: later("192.0.2.1"),
+      namespace: later(${JSON.stringify(host(1).name)}),
+      newBridge: { address: later("10.30.0.1/24"), name: Promise.resolve("br7") },
+      vxlan: { device: later("under0"), name: later("vx0") },
+    },
+    h2: {
+      local: Promise.resolve("192.0.2.2"),
+      namespace: Promise.resolve(${JSON.stringify(host(2).name)}),
+      bridge: later("own0"),
+    },
+  },
+  destinationPort: later(8472),
+  mtu: Promise.resolve(1450),
+});
+`);
+  await workspace.succeed("up");
+  expect(await host(1).mustHave("vx0")).toMatchObject({
+    master: "br7",
+    mtu: 1450,
+    linkinfo: { info_data: { port: 8472, id: 42, link: "under0" } },
+  });
+  expect(await host(2).mustHave("vxlan42")).toMatchObject({ master: "own0", mtu: 1450 });
+  await reaches(1, 2);
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("down");
+  await host(2).ip("link", "del", "own0");
+});
+
 test.each<[string, Settings, RegExp]>([
+  [
+    "a misspelt input",
+    { newBridge: { adress: "10.30.0.1/24" } },
+    /hosts\.h2\.newBridge\.adress is no property .* did you mean `hosts\.h2\.newBridge\.address`\?/,
+  ],
   [
     "two hosts of one address",
     { local: "192.0.2.1" },
@@ -169,5 +213,6 @@ test.each<[string, Settings, RegExp]>([
   declare([1, 2], {}, () => settings);
   const { code, report, stderr } = await workspace.run("up");
   expect(code).toBe(1);
+  expect(report.changes.create).toBe(0);
   expect(`${messages(report)}\n${stderr}`).toMatch(message);
 });

@@ -271,6 +271,61 @@ test("taps tell what a machine is started with: the tap's name and the VM's own 
   await workspace.succeed("down");
 });
 
+test("what is an input may be an output or a promise, at once", async () => {
+  await lab.ip("link", "add", "up0", "type", "bridge");
+  await lab.ip("link", "set", "up0", "up");
+  workspace.write(`import * as pulumi from "@pulumi/pulumi";
+import * as tuntap from "pulumi-tuntap";
+const later = <T>(value: T) => pulumi.output(Promise.resolve(value));
+const lab = new tuntap.VmBridge("lab", {
+  subnet: "10.20.0.0/24",
+  vms: {
+    web: {
+      address: "10.20.0.9",
+      macAddress: "52:54:00:00:00:07",
+      owner: later("daemon"),
+      group: later("daemon"),
+      forwards: [{ protocol: later("tcp" as const), port: later(8080), toPort: Promise.resolve(80) }],
+      tap: { name: later("web0"), txQueueLength: later(77), port: later({ hairpin: later(true) }) },
+    },
+    db: {},
+  },
+  address: "10.20.0.254",
+  namespace: later(${JSON.stringify(lab.name)}),
+  owner: later("nobody"),
+  group: Promise.resolve("daemon"),
+  mtu: later(1400),
+  isolated: later(true),
+  outInterface: later("up0"),
+  allowForwarding: later(true),
+  forwarding: true,
+  consumer: later("qemu" as const),
+  onBusy: later("fail" as const),
+  bridge: { name: later("br7"), ageingTime: Promise.resolve(77) },
+});
+export const card = lab.taps.web.qemuArguments;
+`);
+  const { outputs } = await workspace.succeed("up");
+  expect(outputs.card).toEqual(expect.arrayContaining([expect.stringContaining("mac=52:54:00:00:00:07")]));
+  expect(await lab.addresses("br7")).toEqual(["10.20.0.254/24"]);
+  expect(await lab.bridge("br7")).toMatchObject({ ageing_time: 7700 });
+  expect(await lab.mustHave("web0")).toMatchObject({
+    master: "br7",
+    mtu: 1400,
+    txqlen: 77,
+    linkinfo: {
+      info_data: { user: "daemon", group: "daemon" },
+      info_slave_data: { hairpin: true, isolated: true },
+    },
+  });
+  expect(await lab.mustHave("lab-db")).toMatchObject({
+    linkinfo: { info_data: { user: "nobody", group: "daemon" } },
+  });
+  expect(await lab.exec("nft", "list", "table", "inet", "lab-nat")).toMatch(/8080.*10\.20\.0\.9.*80/);
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("down");
+});
+
 test.each<[string, Settings, RegExp]>([
   ["forwards", { vms: { web: { forwards: [] } } }, /vms\.web\.forwards need an outInterface/],
   [
@@ -293,6 +348,11 @@ test.each<[string, Settings, RegExp]>([
     "dhcp.stateDirectory",
     { dhcp: { stateDirectory: "state" } },
     /dhcp\.stateDirectory "state" does not suit/,
+  ],
+  [
+    "name of an input",
+    { ownr: "nobody", vms: { web: { adress: "10.20.0.9" } } },
+    /ownr is no property of VmBridge; did you mean `owner`\?\n.*vms\.web\.adress .* did you mean `vms\.web\.address`\?/,
   ],
   ["VM name", { vms: { Web: {} } }, /vms has the name "Web", which is no host name; use lower-case/],
   [

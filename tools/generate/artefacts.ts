@@ -1,17 +1,23 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { kinds } from "../../provider/kinds";
+import { shapes } from "../../sdk/components/shapes";
 import { errorsPage } from "./errors-page";
 import { type PackageFacts, packageSchema } from "./package-schema";
 import { referencePage } from "./reference";
 import { sdkClass, sdkIndex } from "./sdk";
 import { fileName } from "./shape";
-import { validatorIndex, validatorModule } from "./validators";
+import { shapeModule, validatorIndex, validatorModule } from "./validators";
 
 export const root = join(__dirname, "..", "..");
 
 /** Folders in which every file is generated, so that any other file there is a left-over. */
-export const generatedFolders = ["sdk/resources", "docs/reference", "provider/validators"];
+export const generatedFolders = [
+  "sdk/resources",
+  "docs/reference",
+  "provider/validators",
+  "sdk/components/validators",
+];
 
 /** Everything that is generated: path from the repository's root, and text. */
 export function artefacts(): Map<string, string> {
@@ -23,6 +29,8 @@ export function artefacts(): Map<string, string> {
     files.set(`provider/validators/${fileName(kind)}.ts`, validatorModule(kind));
     files.set(`docs/reference/${fileName(kind)}.md`, referencePage(kind));
   }
+  for (const [name, shape] of Object.entries(shapes))
+    files.set(`sdk/components/validators/${fileName({ name })}.ts`, shapeModule(name, shape));
   files.set("sdk/resources/index.ts", sdkIndex(all));
   files.set("provider/validators/index.ts", validatorIndex(all));
   files.set("schema.json", packageSchema(all, facts));

@@ -1,4 +1,4 @@
-/** `npm run generate`: writes what follows from provider/kinds and provider/errors.ts. */
+/** `npm run generate`: writes what follows from provider/kinds, provider/errors.ts and sdk/components/shapes.ts. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { artefacts, generatedFolders, root } from "./artefacts";

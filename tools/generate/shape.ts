@@ -51,7 +51,7 @@ export function isAlwaysThere(schema: FieldSchema): boolean {
 }
 
 /** `TunInterface` as a file name: `tun-interface`. */
-export function fileName(kind: Declaration): string {
+export function fileName(kind: { name: string }): string {
   return kind.name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
 }
 
