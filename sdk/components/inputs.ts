@@ -105,7 +105,7 @@ function unfit(schema: Shape, value: unknown): string {
     : wanted({ type, properties: properties as Record<string, object> });
   const such = example ? `, such as ${example}` : "";
   if (value === output || value === promise) {
-    return `must be known when the program declares it, as ${schema.because}; give ${want} instead of ${value.description}${such}`;
+    return `must be known when the program declares it, as ${schema.because}; instead of ${value.description} give ${want}${such}`;
   }
   const what = typeof value === "symbol" ? value.description : described(value);
   const shown = isPlain(value) || (Array.isArray(value) && value.every(isPlain));

@@ -26,7 +26,7 @@ const object = <Args>(properties: Properties<Args>, more: Shape = {}): Shape => 
   ...more,
 });
 
-const mergedIn = "it is put together with other inputs; what is in it may be an output";
+const mergedIn = "it is put together with other inputs (what is in it may be an output)";
 
 /** More inputs of a part, but those that the component sets. */
 function inputsOf(kind: string, ...set: string[]): Shape {

@@ -135,47 +135,47 @@ describe("VmBridge refuses", () => {
     [
       "subnet",
       { subnet: later, vms: {} },
-      'as the addresses follow from it; give a string instead of an output, such as "10.20.0.0/24".',
+      'as the addresses follow from it; instead of an output give a string, such as "10.20.0.0/24".',
     ],
     [
       "subnet",
       { subnet: Promise.resolve(subnet), vms: {} },
-      'as the addresses follow from it; give a string instead of a promise, such as "10.20.0.0/24".',
+      'as the addresses follow from it; instead of a promise give a string, such as "10.20.0.0/24".',
     ],
     [
       "vms",
       { subnet, vms: later },
-      "as what is made follows from it; give an object by name instead of an output, such as { web: {}, db: {} }.",
+      "as what is made follows from it; instead of an output give an object by name, such as { web: {}, db: {} }.",
     ],
     [
       "vms.web",
       vm(later),
-      `as what is made follows from it; give an object with any of ${vmHas} instead of an output.`,
+      `as what is made follows from it; instead of an output give an object with any of ${vmHas}.`,
     ],
     [
       "vms.web.address",
       vm({ address: pulumi.output("10.20.0.9") }),
-      'as the addresses follow from it; give a string instead of an output, such as "10.20.0.10".',
+      'as the addresses follow from it; instead of an output give a string, such as "10.20.0.10".',
     ],
     [
       "vms.web.macAddress",
       vm({ macAddress: pulumi.secret("52:54:00:00:00:01") }),
-      'as no two VMs may have the same; give a string instead of an output, such as "52:54:00:12:34:56".',
+      'as no two VMs may have the same; instead of an output give a string, such as "52:54:00:12:34:56".',
     ],
     [
       "forwarding",
       { subnet, vms: {}, forwarding: later },
-      "as what is made follows from it; give true or false instead of an output.",
+      "as what is made follows from it; instead of an output give true or false.",
     ],
     [
       "dhcp",
       { subnet, vms: {}, dhcp: later },
-      "as what is made follows from it; give true or false or an object with any of `domain`, `leaseSeconds`, `upstream`, `stateDirectory` instead of an output.",
+      "as what is made follows from it; instead of an output give true or false or an object with any of `domain`, `leaseSeconds`, `upstream`, `stateDirectory`.",
     ],
     [
       "dhcp.upstream[1]",
       { subnet, vms: {}, dhcp: { upstream: ["9.9.9.9", later] } },
-      'as it is checked before the server is told; give a string instead of an output, such as "9.9.9.9".',
+      'as it is checked before the server is told; instead of an output give a string, such as "9.9.9.9".',
     ],
   ])("an output or a promise as %s", (field, args, reason) =>
     expect(refusal(VmBridge, args)).toEqual([
@@ -194,7 +194,7 @@ describe("VmBridge refuses", () => {
       }[field];
       const [line, ...more] = refusal(VmBridge, args);
       expect(line).toContain(
-        `${field} must be known when the program declares it, as it is put together with other inputs; what is in it may be an output; give `,
+        `${field} must be known when the program declares it, as it is put together with other inputs (what is in it may be an output); instead of an output give `,
       );
       expect(more).toEqual([]);
     },
@@ -251,28 +251,30 @@ describe("Segment refuses", () => {
       "an output as vni",
       { vni: later, hosts: {} },
       [
-        "vni must be known when the program declares it, as the interfaces are called by it; give a whole number, without quotes instead of an output, such as 42.",
+        "vni must be known when the program declares it, as the interfaces are called by it; instead of an output give a whole number, without quotes, such as 42.",
       ],
     ],
     [
       "an output as hosts",
       { vni: 42, hosts: later },
       [
-        `hosts must be known when the program declares it, as what is made follows from it; give an object by name instead of an output, such as ${example}.`,
+        `hosts must be known when the program declares it, as what is made follows from it; instead of an output give an object by name, such as ${example}.`,
       ],
     ],
     [
       "an output as a host",
       host(later),
       [
-        `hosts.one must be known when the program declares it, as what is made follows from it; give an object with any of ${hostHas} instead of an output.`,
+        `hosts.one must be known when the program declares it, as what is made follows from it; instead of an output give an object with any of ${hostHas}.`,
       ],
     ],
     [
       "an output as inputs of a part",
       host({ local, vxlan: Promise.resolve({}) }),
       [
-        expect.stringMatching(/^hosts\.one\.vxlan must be known .* instead of a promise\.$/),
+        expect.stringMatching(
+          /^hosts\.one\.vxlan must be known .*; instead of a promise give an object with any of `name`/,
+        ),
       ] as unknown as string[],
     ],
   ])("%s", (_, args, lines) => expect(refusal(Segment, args)).toEqual(lines));
