@@ -1,12 +1,7 @@
 import { isTuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { desiredAddresses } from "../kinds/parts/addresses";
-import {
-  bridgedDrop,
-  bridgedSysctls,
-  type DroppingChain,
-  droppingChains,
-} from "../kinds/parts/forward-drops";
+import { bridgedDrop, bridgedSysctls, type ForwardChain, forwardChains } from "../kinds/parts/forward-drops";
 import { entryOf, type Finding, known, nothing, type Passing, type PassingLink, type Rule } from "./passing";
 import { DeclaredSysctls } from "./sysctls";
 
@@ -34,9 +29,9 @@ export function bridgedDrops(): Rule {
     for (const sysctl of bridgedSysctls) if (await isOn(sysctl)) on.push(sysctl);
     if (on.length === 0) return [];
     const traffic = { name, networks: networksOf(passing, link), sysctls: on };
-    return (await look.dropping()).flatMap((dropping): Finding[] => {
-      const { contents, chain } = dropping;
-      const message = bridgedDrop(dropping, traffic);
+    return (await look.forwarding()).flatMap((forwarding): Finding[] => {
+      const { contents, chain } = forwarding;
+      const message = bridgedDrop(forwarding, traffic);
       const about = `${contents.family} ${contents.name} ${chain.name}`;
       return message === undefined ? [] : [{ on: urn, about, message }];
     });
@@ -69,7 +64,7 @@ function networksOf({ hidden }: Passing, { inputs }: PassingLink): string[] {
 /** What there is in a namespace, looked at once in a run, and only as far as it is asked for. */
 class Look {
   private readonly values = new Map<string, Promise<boolean>>();
-  private chains: Promise<DroppingChain[]> | undefined;
+  private chains: Promise<ForwardChain[]> | undefined;
 
   constructor(
     private readonly host: Host,
@@ -86,8 +81,8 @@ class Look {
   }
 
   /** None where nft is not there, or cannot be asked. */
-  dropping(): Promise<DroppingChain[]> {
-    this.chains ??= readable(droppingChains(this.namespace, this.host)).then((chains) => chains ?? []);
+  forwarding(): Promise<ForwardChain[]> {
+    this.chains ??= readable(forwardChains(this.namespace, this.host)).then((chains) => chains ?? []);
     return this.chains;
   }
 }

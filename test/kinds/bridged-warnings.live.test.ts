@@ -45,23 +45,25 @@ test("is told of, and what it tells to do helps", async () => {
     expect(await ping()).toBe(true);
     expect(await warnings()).toBe("");
 
-    await chain("ip filter");
+    await chain("inet fw");
     expect(await ping()).toBe(false);
     const text = await warnings();
     expect(text).toMatch(
-      /^chain FORWARD of table ip filter \(hook forward, priority 0\) has policy drop, and as net\.bridge\.bridge-nf-call-iptables is 1, IPv4 packets that this bridge passes from port to port go through it, too: they are lost unless .*\. Let it accept them: `nft insert rule ip filter FORWARD iifname br0 oifname br0 accept`; or, where nothing .* declare a Sysctl that sets net\.bridge\.bridge-nf-call-iptables to 0$/,
+      /^chain FORWARD of table inet fw \(hook forward, priority 0\) has policy drop, and as net\.bridge\.bridge-nf-call-iptables is 1, IPv4 packets that this bridge passes from port to port go through it, too: they are lost unless .*\. Let it accept them: `nft insert rule inet fw FORWARD iifname br0 oifname br0 accept`; or, where nothing .* declare a Sysctl that sets net\.bridge\.bridge-nf-call-iptables to 0$/,
     );
     const [, command = ""] = /`nft (.*?)`/.exec(text) ?? [];
     await nft(command);
     expect(await ping()).toBe(true);
     expect(await warnings()).toBe("");
 
-    await nft("flush chain ip filter FORWARD");
+    await nft("flush chain inet fw FORWARD");
     expect(await ping()).toBe(false);
     await sysctl("iptables", 0);
     expect(await ping()).toBe(true);
     expect(await warnings()).toBe("");
   } finally {
+    // At once, not some time after their namespaces are gone.
+    for (const at of machines.keys()) await attempt("ip", "-n", lab.name, "link", "del", `vm${at}`);
     for (const machine of machines) await machine.close();
   }
 });
@@ -89,8 +91,9 @@ test("once for each bridge and chain in a run, and of IPv6 where that goes throu
 test("Docker's chain for the user is where the rule belongs", async () => {
   await chain("ip filter");
   await nft("add chain ip filter DOCKER-USER");
+  await nft("add rule ip filter FORWARD jump DOCKER-USER");
   expect(await warnings()).toMatch(
-    /`nft insert rule ip filter DOCKER-USER iifname br0 oifname br0 accept` \(DOCKER-USER is the chain/,
+    /`iptables -I DOCKER-USER -i br0 -o br0 -j ACCEPT` \(DOCKER-USER is the chain/,
   );
 });
 
@@ -106,10 +109,30 @@ test.each([
   ["ip saddr 192.0.2.0/25 accept", true],
   ["ct state established,related accept", true],
   ['iifname "br0" drop', true],
+  ['oifname "out0" ip saddr 192.0.2.0/24 accept', true],
 ])("a rule %j in a chain that drops the rest: warned of %s", async (rule, isWarned) => {
   await chain("ip filter");
   await nft(`add rule ip filter FORWARD ${rule}`);
   expect((await warnings()) !== "").toBe(isWarned);
+});
+
+test.each([
+  [
+    "accepts the rest, and has a rule that drops",
+    'iifname "br0" drop',
+    /has the rule `iifname br0 drop`, .*: they are lost unless/,
+  ],
+  [
+    "accepts the rest, and leads to one that drops",
+    "jump rest",
+    /leads to the rule `drop` of chain rest, and/,
+  ],
+  ["has a rule that is not understood", "mark 7 drop", /: they may be lost, as not all of its rules are/],
+])("a chain that %s", async (_, rule, expected) => {
+  await chain("ip filter", "accept");
+  await nft("add chain ip filter rest; add rule ip filter rest drop");
+  await nft(`add rule ip filter FORWARD ${rule}`);
+  expect(await warnings()).toMatch(expected);
 });
 
 test("nothing where nothing drops, and in a namespace that is not there yet", async () => {

@@ -92,40 +92,70 @@ test("an open connection outlives a change of the table", async () => {
   expect(await child).toMatch(/198\.51\.100\.1|c633:6401/i);
 });
 
-/** As Docker sets it up. */
-const docker = async () => {
-  const nft = (...words: string[]) => net.router.exec("nft", ...words);
-  await nft("add", "table", "ip", "filter");
-  await nft("add", "chain", "ip", "filter", "DOCKER-USER");
-  await nft(
-    "add",
-    "chain",
-    "ip",
-    "filter",
-    "FORWARD",
-    "{ type filter hook forward priority 0; policy drop; }",
-  );
-  await nft("add", "rule", "ip", "filter", "FORWARD", "counter", "jump", "DOCKER-USER");
-};
-
-test("a chain of Docker's drops it whatever is accepted here: the plan names it, and its remedy works", async () => {
-  await docker();
-  const inputs = nat({
+const nft = (text: string) => net.router.exec("nft", text);
+const passing = () =>
+  nat({
     source: ["192.0.2.0/24"],
     forwards: [{ protocol: "tcp", port: 8080, to: "192.0.2.10", toPort: 8000 }],
     allowForwarding: true,
   });
+
+test.each([
+  ["has policy drop", "drop", "tcp dport 1 accept"],
+  ["leads to the rule `drop` of chain rest", "accept", "jump rest"],
+  ["has the rule `ip saddr 192.0.0.0/16 drop`", "accept", "ip saddr 192.0.0.0/16 drop"],
+])(
+  "a chain of others that %s drops it whatever is accepted here: the plan names it, and its remedy works",
+  async (how, policy, rule) => {
+    const inputs = passing();
+    await nft("add table inet fw; add chain inet fw rest; add rule inet fw rest drop");
+    await nft(`add chain inet fw passing { type filter hook forward priority 0; policy ${policy}; }`);
+    await nft(`add rule inet fw passing ${rule}`);
+    const { notices } = await program.declare(kind, "lan", inputs);
+    const text = notices.join("\n");
+    expect(await guestAsks("tcp", "198.51.100.2", 80)).toBeUndefined();
+    expect(text).toContain(
+      `chain passing of table inet fw (hook forward, priority 0) ${how}, so forwarded packets`,
+    );
+    const commands = [...text.matchAll(/`nft ([^`]*)`/g)].map(([, command = ""]) => command);
+    for (const command of commands) await net.router.exec("sh", "-c", `nft ${command}`);
+    expect(await guestAsks("tcp", "198.51.100.2", 80)).toBe("198.51.100.1");
+    expect(await serverAsks("tcp", 8080)).toBe("198.51.100.2");
+    expect(said(await program.newRun().check(kind, "lan", inputs))).not.toMatch(/lost/);
+  },
+);
+
+test("with half of what it needs, answers are lost: the plan says so, and names the other half alone", async () => {
+  await nft("add table inet fw");
+  await nft("add chain inet fw passing { type filter hook forward priority 0; policy drop; }");
+  await nft("add rule inet fw passing ip saddr 192.0.2.0/24 accept");
+  const inputs = nat({ source: ["192.0.2.0/24"] });
   const { notices } = await program.declare(kind, "lan", inputs);
   expect(await guestAsks("tcp", "198.51.100.2", 80)).toBeUndefined();
-  expect(notices.join("\n")).toMatch(
+  const [, command, ...more] = notices.join("\n").split("`");
+  expect(command).toBe("nft insert rule inet fw passing ct state established,related accept");
+  expect(more).toHaveLength(1);
+  await net.router.exec("sh", "-c", `${command}`);
+  expect(await guestAsks("tcp", "198.51.100.2", 80)).toBe("198.51.100.1");
+  expect(said(await program.newRun().check(kind, "lan", inputs))).not.toMatch(/lost/);
+});
+
+test("where Docker's chain drops it, the remedy is in the words of iptables, which wrote that table", async () => {
+  await nft("add table ip filter; add chain ip filter DOCKER-USER");
+  await nft("add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }");
+  await nft("add rule ip filter FORWARD counter jump DOCKER-USER");
+  const { notices } = await program.declare(kind, "lan", passing());
+  expect(await guestAsks("tcp", "198.51.100.2", 80)).toBeUndefined();
+  const text = notices.join("\n");
+  expect(text).toMatch(
     /chain FORWARD of table ip filter \(hook forward, priority 0\) has policy drop, so forwarded packets from or to 192\.0\.2\.0\/24, 192\.0\.2\.10 are lost/,
   );
-  const commands = [...notices.join("\n").matchAll(/`nft ([^`]*)`/g)].map(([, command = ""]) => command);
-  expect(commands).toHaveLength(3);
-  for (const command of commands) await net.router.exec("sh", "-c", `nft ${command}`);
-  expect(await guestAsks("tcp", "198.51.100.2", 80)).toBe("198.51.100.1");
-  expect(await serverAsks("tcp", 8080)).toBe("198.51.100.2");
-  expect(said(await program.newRun().check(kind, "lan", inputs))).not.toMatch(/policy drop/);
+  const commands = [...text.matchAll(/`([^`]*)`/g)].map(([, command = ""]) => command);
+  expect(commands).toEqual([
+    "iptables -I DOCKER-USER -s 192.0.2.0/24 -j ACCEPT",
+    "iptables -I DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    "iptables -I DOCKER-USER -d 192.0.2.10 -m conntrack --ctstate DNAT -j ACCEPT",
+  ]);
 });
 
 test("forwarding that is off is said, and its remedy works", async () => {

@@ -61,8 +61,11 @@ test("each chain that drops, with its table, its priority, and a rule for it", a
 test("Docker's own chain for the user is where the rule belongs, and bridges are spoken of", async () => {
   await chain("ip", "filter", "FORWARD", "drop");
   await add("add chain ip filter DOCKER-USER");
+  // A chain that nothing leads to is no place for it.
+  expect(await warnings()).toMatch(/`iptables -I FORWARD -s 192\.0\.2\.0\/24 -j ACCEPT`/);
+  await add("add rule ip filter FORWARD jump DOCKER-USER");
   expect(await warnings()).toMatch(
-    /`nft insert rule ip filter DOCKER-USER ip saddr .*\(DOCKER-USER is the chain/,
+    /: `iptables -I DOCKER-USER -s 192\.0\.2\.0\/24 -j ACCEPT`, `iptables -I DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT` \(DOCKER-USER is the chain/,
   );
   expect(await warnings()).not.toMatch(/bridge-nf/);
   await sysctl("net.bridge.bridge-nf-call-iptables", 1);
@@ -71,44 +74,113 @@ test("Docker's own chain for the user is where the rule belongs, and bridges are
   );
 });
 
-test.each([
-  ["ip saddr 192.0.2.0/24 accept", false],
-  ["ip saddr 192.0.0.0/16 counter accept", false],
-  ["accept", false],
-  ["ip saddr 192.0.2.0/25 accept", true],
-  ["ip saddr 198.51.100.0/24 accept", true],
-  ["ip daddr 192.0.2.0/24 accept", true],
-  ["ip saddr != 192.0.2.0/24 accept", true],
-  ["ip saddr 192.0.2.0/24 tcp dport 80 accept", true],
-  ["iifname docker0 accept", true],
-  ["oifname other0 ip saddr 192.0.2.0/24 accept", true],
-  ["ip saddr 192.0.2.0/24 drop", true],
-  ["ct state established,related accept", true],
-])("a rule %j in a chain that drops the rest: warned of %s", async (rule, isWarned) => {
+const answers = "ct state established,related accept";
+
+test.each<[string[], string | RegExp]>([
+  [["ip saddr 192.0.2.0/24 accept", answers], ""],
+  [["ip saddr 192.0.0.0/16 counter accept", "ip daddr 192.0.2.0/24 accept"], ""],
+  [["ip saddr { 10.0.0.0/8, 192.0.0.0/16 } accept", "ct state vmap { established : accept }"], ""],
+  [["ip daddr != 192.0.2.0/24 ip saddr 192.0.2.0/24 accept", answers], ""],
+  [["accept"], ""],
+  [["ct state invalid drop", "accept"], ""],
+  [["tcp dport 25 drop", "accept"], ""],
+  [["ip saddr 192.0.2.128/25 drop", "accept"], ""],
+  [["ip saddr 192.0.2.0/24 accept"], /policy drop, so the answers to packets from 192\.0\.2\.0\/24 are lost/],
+  [["ct state new ip saddr 192.0.2.0/24 accept"], /policy drop, .* are lost/],
+  [["drop", "ip saddr 192.0.2.0/24 accept", answers], /ends with a rule that says drop, .* are lost/],
+  [["ip saddr 192.0.2.0/24 drop", "accept"], /has the rule `ip saddr 192\.0\.2\.0\/24 drop`, .* are lost/],
+  [[answers, "ip saddr 192.0.2.0/25 accept"], /policy drop, .* are lost/],
+  [[answers, "ip saddr 198.51.100.0/24 accept"], /policy drop, .* are lost/],
+  [[answers, "ip daddr 192.0.2.0/24 accept"], /policy drop, .* are lost/],
+  [[answers, "ip saddr != 192.0.2.0/24 accept"], /policy drop, .* are lost/],
+  [[answers, "ip saddr 192.0.2.0/24 tcp dport 80 accept"], /policy drop, .* are lost/],
+  [[answers, "ip saddr 192.0.2.0/24 drop"], /has the rule `ip saddr 192\.0\.2\.0\/24 drop`, .* are lost/],
+  [[answers], /policy drop, so forwarded packets from or to 192\.0\.2\.0\/24 are lost/],
+  [[answers, "iifname docker0 accept"], /policy drop, and not all of its rules are .* may be lost/],
+  [[answers, "oifname other0 ip saddr 192.0.2.0/24 accept"], /policy drop, .* may be lost/],
+  [[answers, "mark 7 accept"], /policy drop, .* may be lost/],
+  [[answers, "mark 7 jump rest", "accept"], /leads to the rule `drop` of chain rest, .* may be lost/],
+  [[answers, "mark 7 return", "accept"], /policy drop, .* may be lost/],
+])("rules %j in a chain that drops the rest", async (lines, expected) => {
   await chain("ip", "filter", "FORWARD", "drop");
-  await add(`add rule ip filter FORWARD ${rule}`);
-  expect((await warnings()) !== "").toBe(isWarned);
+  await add("add chain ip filter rest");
+  await add("add rule ip filter rest drop");
+  for (const line of lines) await nft(`add rule ip filter FORWARD ${line}`);
+  const text = await warnings();
+  if (expected === "") expect(text).toBe("");
+  else expect(text).toMatch(expected);
+});
+
+test.each<[string[], string | RegExp]>([
+  [["ip saddr 192.0.0.0/16 drop"], /has the rule `ip saddr 192\.0\.0\.0\/16 drop`, .* are lost/],
+  [["ip daddr 192.0.2.0/24 reject"], /has the rule .*, so the answers to packets from .* are lost/],
+  [["jump rest"], /leads to the rule `drop` of chain rest, .* are lost/],
+  [["goto rest", "accept"], /leads to the rule `drop` of chain rest, .* are lost/],
+  [["ip saddr vmap { 192.0.2.0/24 : goto rest }"], /leads to the rule `drop` of chain rest, .* are lost/],
+  [["ip saddr 192.0.2.0/24 accept", answers, "jump rest"], ""],
+  [["return", "jump rest"], ""],
+  [["jump back", "jump rest"], /leads to the rule `drop` of chain rest, .* are lost/],
+  [["goto back", "jump rest"], ""],
+  [["ip saddr 192.0.2.128/25 drop"], ""],
+  [["ip saddr 192.0.2.0/24 tcp dport 25 jump rest"], ""],
+  [["limit rate over 10/second drop"], ""],
+  [["oifname docker0 drop"], ""],
+  [["mark 7 drop"], /has the rule .*, and not all of its rules are understood here, .* may be lost/],
+])("rules %j in a chain that accepts the rest", async (lines, expected) => {
+  await chain("inet", "fw", "passing", "accept");
+  for (const text of ["add chain inet fw rest", "add rule inet fw rest drop"]) await add(text);
+  for (const text of ["add chain inet fw back", "add rule inet fw back return"]) await add(text);
+  for (const line of lines) await nft(`add rule inet fw passing ${line}`);
+  const text = await warnings();
+  if (expected === "") expect(text).toBe("");
+  else expect(text).toMatch(expected);
+});
+
+test("a chain that nothing leads to accepts nothing", async () => {
+  await chain("ip", "filter", "FORWARD", "drop");
+  await add("add chain ip filter unused");
+  await add("add rule ip filter unused accept");
+  expect(await warnings()).toMatch(/policy drop, .* are lost/);
+});
+
+test("rules for the interface that the network is behind are rules for the network", async () => {
+  await chain("ip", "filter", "FORWARD", "drop");
+  await add("add rule ip filter FORWARD iifname br0 accept");
+  await add("add rule ip filter FORWARD oifname br0 accept");
+  expect(await warnings()).toMatch(/may be lost/);
+  await lab.ip("link", "add", "br0", "type", "bridge");
+  await lab.ip("addr", "add", "192.0.2.1/24", "dev", "br0");
+  expect(await warnings()).toBe("");
+  await lab.ip("link", "add", "br1", "type", "bridge");
+  await lab.ip("addr", "add", "192.0.2.129/25", "dev", "br1");
+  expect(await warnings()).toMatch(/are lost/);
 });
 
 test("a rule for the interface to the outside is one for what leaves by it", async () => {
   await chain("ip", "filter", "FORWARD", "drop");
+  await add(`add rule ip filter FORWARD ${answers}`);
   await add("add rule ip filter FORWARD oifname lo ip saddr 192.0.2.0/24 accept");
   expect(await warnings({ ...base(), outInterface: "lo" })).toBe("");
   expect(await warnings()).toMatch(/policy drop/);
 });
 
 test.each([
-  ["ip daddr 192.0.2.10 accept", false],
-  ["ip daddr 192.0.2.0/24 ct status dnat accept", false],
-  ["ct status dnat ip daddr 192.0.2.10 accept", false],
-  ["ip saddr 192.0.2.10 accept", true],
-  ["ct status dnat ip daddr 192.0.2.11 accept", true],
-])("for a forward, a rule %j in a chain that drops the rest: warned of %s", async (rule, isWarned) => {
-  await chain("ip", "filter", "FORWARD", "drop");
-  await add(`add rule ip filter FORWARD ${rule}`);
-  const forwards = [{ protocol: "tcp", port: 80, to: "192.0.2.10" }];
-  expect((await warnings({ namespace: lab.name, forwards })) !== "").toBe(isWarned);
-});
+  ["ip daddr 192.0.2.10 accept", "ip saddr 192.0.2.10 accept", false],
+  ["ip daddr 192.0.2.0/24 ct status dnat accept", answers, false],
+  ["ct status dnat ip daddr 192.0.2.10 accept", answers, false],
+  ["ct status dnat accept", "", false],
+  ["ip daddr 192.0.2.10 accept", "", true],
+  ["ip saddr 192.0.2.10 accept", answers, true],
+  ["ct status dnat ip daddr 192.0.2.11 accept", answers, true],
+])(
+  "for a forward, rules %j and %j in a chain that drops the rest: warned of %s",
+  async (one, other, isWarned) => {
+    await chain("ip", "filter", "FORWARD", "drop");
+    for (const rule of [one, other].filter(Boolean)) await add(`add rule ip filter FORWARD ${rule}`);
+    const forwards = [{ protocol: "tcp", port: 80, to: "192.0.2.10" }];
+    expect((await warnings({ namespace: lab.name, forwards })) !== "").toBe(isWarned);
+  },
+);
 
 test.each([
   ["reject", "counter reject with icmpx type admin-prohibited", /ends with a rule that says reject/],

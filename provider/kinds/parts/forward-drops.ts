@@ -1,11 +1,13 @@
 import ipaddr from "ipaddr.js";
-import { canonicalAddress } from "../../host/addresses";
+import { splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import type { NftChain, NftContents, NftRule, Statement } from "../../host/nftables";
 import type { NamespaceName } from "../../kernel/kernel";
 import type { Inputs, Problem } from "../kind";
+import { type ChainVerdict, chainVerdict } from "./chain-verdict";
 import { canonicalForwards, canonicalNetworks } from "./nat-checks";
 import { statementText } from "./nft-text";
+import type { Packet } from "./rule-match";
 
 /** An IP version, in the words of those who have a say in whether its packets are forwarded. */
 interface Version {
@@ -36,21 +38,18 @@ const versions: readonly Version[] = [
 interface End {
   /** A network that sends, or an address to which a port is forwarded. */
   text: string;
-  field: "saddr" | "daddr";
-  outInterface: unknown;
+  isForward: boolean;
 }
 
-/** A forward chain that drops what none of its rules accepts. */
-export interface DroppingChain {
+/** A chain that has a say in what is forwarded. */
+export interface ForwardChain {
   /** Its table, with all rules. */
   contents: NftContents;
   chain: NftChain;
-  /** For people, to follow its name. */
-  how: string;
 }
 
 /** Those that see packets of IPv4 or IPv6. Errors: as `Nftables.tables`. */
-export async function droppingChains(namespace: NamespaceName, host: Host): Promise<DroppingChain[]> {
+export async function forwardChains(namespace: NamespaceName, host: Host): Promise<ForwardChain[]> {
   const families = new Set(versions.flatMap((version) => version.families));
   const isForward = ({ hook, type }: NftChain) => hook === "forward" && type === "filter";
   const tables = (await host.nftables.tables(namespace)).filter(
@@ -59,11 +58,9 @@ export async function droppingChains(namespace: NamespaceName, host: Host): Prom
   const found = await Promise.all(
     tables.map(async (table) => {
       const contents = await host.nftables.contents(namespace, table);
-      return (contents?.chains ?? []).filter(isForward).flatMap((chain): DroppingChain[] => {
-        const rules = contents?.rules.filter((rule) => rule.chain === chain.name) ?? [];
-        const how = howItDrops(chain, rules);
-        return contents && how !== undefined ? [{ contents, chain, how }] : [];
-      });
+      return (contents?.chains ?? [])
+        .filter(isForward)
+        .flatMap((chain): ForwardChain[] => (contents ? [{ contents, chain }] : []));
     }),
   );
   return found.flat();
@@ -75,57 +72,205 @@ export async function droppingChains(namespace: NamespaceName, host: Host): Prom
  */
 export async function forwardDrops(inputs: Inputs, host: Host): Promise<Problem[]> {
   const namespace = inputs.namespace as NamespaceName;
-  const { outInterface } = inputs;
+  const outInterface = inputs.outInterface as string | undefined;
   const targets = new Set(canonicalForwards(inputs.forwards).map(({ to }) => to));
   const ends: End[] = [
-    ...canonicalNetworks(inputs.source).map((text) => ({ text, field: "saddr" as const, outInterface })),
-    ...[...targets].map((text) => ({ text, field: "daddr" as const, outInterface })),
+    ...canonicalNetworks(inputs.source).map((text) => ({ text, isForward: false })),
+    ...[...targets].map((text) => ({ text, isForward: true })),
   ];
   if (ends.length === 0) return [];
-  const dropping = await droppingChains(namespace, host);
+  const chains = await forwardChains(namespace, host);
+  if (chains.length === 0) return [];
+  const subnets = await subnetsOf(namespace, host);
   const found = await Promise.all(
     versions.map(async (version) => {
-      const own = ends.filter(({ text }) => text.includes(":") === (version.name === "IPv6"));
-      const seen = dropping.filter(({ contents }) => version.families.includes(contents.family));
-      if (own.length === 0 || seen.length === 0) return [];
+      const own = ends
+        .filter(({ text }) => text.includes(":") === (version.name === "IPv6"))
+        .map((end) => ({ end, flows: flowsOf(version, end, outInterface, subnets) }));
+      const lost = chains
+        .filter(({ contents }) => version.families.includes(contents.family))
+        .flatMap((chain) => lossOf(chain, own) ?? []);
+      if (lost.length === 0) return [];
       const bridged = (await host.sysctls.find(namespace, version.bridged)) === "1";
-      return seen.flatMap((chain) => dropsOfChain(version, own, chain, bridged));
+      return lost.map((loss) => problemOf(version, loss, bridged));
     }),
   );
   return found.flat();
 }
 
-function dropsOfChain(
-  version: Version,
-  ends: readonly End[],
-  dropping: DroppingChain,
-  bridged: boolean,
-): Problem[] {
-  const lost = ends.filter((end) => !dropping.contents.rules.some((rule) => accepts(rule, version, end)));
-  if (lost.length === 0) return [];
-  const sentences = [
-    `${placeOf(dropping)} ${dropping.how}, so forwarded packets from or to ${lost.map(({ text }) => text).join(", ")} are lost unless one of its own rules accepts them: what another table accepts, as that of this resource, does not count there`,
-    `Let it accept them: ${remedy(
-      dropping,
-      lost.flatMap((end) => remediesFor(version, end)),
-    )}`,
-    ...(bridged ? [`As ${version.bridged} is 1, what a bridge passes between its ports is lost, too`] : []),
-  ];
-  return [{ property: "source", message: sentences.join(". "), warning: true }];
+interface Subnet {
+  link: string;
+  cidr: string;
 }
 
-function placeOf({ contents, chain }: DroppingChain): string {
+/** Of the addresses of a namespace. */
+async function subnetsOf(namespace: NamespaceName, host: Host): Promise<Subnet[]> {
+  const [links, addresses] = await Promise.all([
+    host.links.table(namespace),
+    host.addresses.table(namespace),
+  ]);
+  return links.all.flatMap(({ ifindex, name }) =>
+    (addresses.get(ifindex) ?? []).map(({ cidr }) => ({ link: name, cidr })),
+  );
+}
+
+/** Packets that must pass for an end, those that it needs first and the answers. */
+interface Flows {
+  asked: Packet[];
+  answers: Packet[];
+}
+
+function flowsOf(
+  { protocol }: Version,
+  { text, isForward }: End,
+  outInterface: string | undefined,
+  subnets: readonly Subnet[],
+): Flows {
+  const behind = subnets.filter(({ link, cidr }) => link !== outInterface && overlap(cidr, text));
+  const names = [...new Set(behind.map(({ link }) => link))];
+  const shared = { protocol, isTranslated: isForward, isBridged: false };
+  const out = (link: string | undefined) => ({
+    ...shared,
+    source: { within: text },
+    destination: { beyond: text },
+    inName: link,
+    outName: outInterface,
+    notOut: names,
+  });
+  const back = (link: string | undefined) => ({
+    ...shared,
+    source: { beyond: text },
+    destination: { within: text },
+    inName: outInterface,
+    outName: link,
+    notIn: names,
+  });
+  const [asking, answering] = isForward ? [back, out] : [out, back];
+  const links = names.length === 0 ? [undefined] : names;
+  return {
+    asked: links.flatMap((link): Packet[] => [
+      { ...asking(link), state: "new", direction: "original" },
+      { ...asking(link), state: "established", direction: "original" },
+    ]),
+    answers: links.map((link): Packet => ({ ...answering(link), state: "established", direction: "reply" })),
+  };
+}
+
+/** What a chain drops, or may drop. */
+interface Loss {
+  of: ForwardChain;
+  lost: { end: End; asked: boolean; answers: boolean }[];
+  /** One of those packets, and what becomes of it. */
+  packet: Packet;
+  verdict: ChainVerdict;
+}
+
+function lossOf(of: ForwardChain, own: readonly { end: End; flows: Flows }[]): Loss | undefined {
+  const judged = own.flatMap(({ end, flows }) =>
+    (["asked", "answers"] as const).flatMap((kind) =>
+      flows[kind].map((packet) => ({
+        end,
+        kind,
+        packet,
+        verdict: chainVerdict(of.contents, of.chain, packet),
+      })),
+    ),
+  );
+  const bad = judged.filter(({ verdict }) => verdict.fate !== "accepts");
+  const worst = bad.find(({ verdict }) => verdict.fate === "drops") ?? bad[0];
+  if (worst === undefined) return undefined;
+  const lost = [...new Set(bad.map(({ end }) => end))].map((end) => {
+    const has = (kind: "asked" | "answers") => bad.some((each) => each.end === end && each.kind === kind);
+    return { end, asked: has("asked"), answers: has("answers") };
+  });
+  return { of, lost, packet: worst.packet, verdict: worst.verdict };
+}
+
+function problemOf(version: Version, { of, lost, packet, verdict }: Loss, bridged: boolean): Problem {
+  const list = lost.map(({ end }) => end.text).join(", ");
+  const packets = lost.some(({ asked }) => asked)
+    ? `forwarded packets from or to ${list}`
+    : `the answers to packets ${lost.every(({ end }) => end.isForward) ? "to" : "from"} ${list}`;
+  const rules = lost.flatMap(({ end, asked, answers }) => [
+    ...(asked ? [passOf(version, end)] : []),
+    ...(answers ? [answersPass] : []),
+  ]);
+  const sentences = [
+    verdict.fate === "drops"
+      ? `${placeOf(of)} ${howItDrops(of, verdict)}, so ${packets} are lost unless one of its own rules accepts them: what another table accepts, as that of this resource, does not count there`
+      : `${placeOf(of)} ${howItDrops(of, verdict)}, and not all of its rules are understood here, so ${packets} may be lost: what another table accepts, as that of this resource, does not count there`,
+    `Let it accept them: ${remedy(of, packet, rules)}`,
+    ...(bridged
+      ? [
+          `As ${version.bridged} is 1, what a bridge passes between its ports ${verdict.fate === "drops" ? "is" : "may be"} lost, too`,
+        ]
+      : []),
+  ];
+  return { property: "source", message: sentences.join(". "), warning: true };
+}
+
+function placeOf({ contents, chain }: ForwardChain): string {
   return `chain ${chain.name} of table ${contents.family} ${contents.name} (hook forward, priority ${chain.prio})`;
 }
 
+function howItDrops({ chain }: ForwardChain, { by }: ChainVerdict): string {
+  if (by === undefined) return "has policy drop";
+  const words = by.rule.expr.filter((statement) => !isNote(statement)).map(wordOf);
+  if (by.rule.chain !== chain.name)
+    return `leads to the rule \`${words.join(" ")}\` of chain ${by.rule.chain}`;
+  return words.length === 1 ? `ends with a rule that says ${by.word}` : `has the rule \`${words.join(" ")}\``;
+}
+
+function isNote(statement: Statement): boolean {
+  return "counter" in statement || "log" in statement;
+}
+
+function wordOf(statement: Statement): string {
+  const { name } = (statement.xt ?? {}) as { name?: string };
+  if (name !== undefined) return name;
+  return "reject" in statement ? "reject" : statementText(statement);
+}
+
+/** A rule that accepts, in the words of both programs. */
+interface Remedy {
+  nft: string;
+  iptables: string;
+}
+
+/** Lets its packets pass. */
+function passOf({ protocol }: Version, { text, isForward }: End): Remedy {
+  return isForward
+    ? {
+        nft: `${protocol} daddr ${text} ct status dnat`,
+        iptables: `-d ${text} -m conntrack --ctstate DNAT`,
+      }
+    : { nft: `${protocol} saddr ${text}`, iptables: `-s ${text}` };
+}
+
+const answersPass: Remedy = {
+  nft: "ct state established,related",
+  iptables: "-m conntrack --ctstate RELATED,ESTABLISHED",
+};
+
 const dockersOwn = "DOCKER-USER";
 
-/** The commands that put such rules where they belong. */
-function remedy({ contents, chain }: DroppingChain, rules: readonly string[]): string {
-  const forDocker = contents.chains.some(({ name }) => name === dockersOwn);
-  const target = `${contents.family} ${contents.name} ${forDocker ? dockersOwn : chain.name}`;
-  const commands = [...new Set(rules)].map((rule) => `\`nft insert rule ${target} ${rule}\``);
-  return `${commands.join(", ")}${forDocker ? ` (${dockersOwn} is the chain that Docker leaves to you)` : ""}`;
+/** The commands that put such rules where they belong. @param packet one that is lost. */
+function remedy({ contents, chain }: ForwardChain, packet: Packet, rules: readonly Remedy[]): string {
+  const { family, name, rules: before } = contents;
+  const accepting: NftRule = { chain: dockersOwn, expr: [{ accept: null }] };
+  const helped = chainVerdict({ ...contents, rules: [accepting, ...before] }, chain, packet);
+  const forDocker = helped.fate === "accepts";
+  const target = forDocker ? dockersOwn : chain.name;
+  // A rule on states that nft wrote is one that iptables cannot list, nor any other of that table then.
+  const isOfIptables = family !== "inet" && name === "filter" && chain.name === "FORWARD";
+  const program = family === "ip6" ? "ip6tables" : "iptables";
+  const commands = rules.map((rule) =>
+    isOfIptables
+      ? `\`${program} -I ${target} ${rule.iptables} -j ACCEPT\``
+      : `\`nft insert rule ${family} ${name} ${target} ${rule.nft} accept\``,
+  );
+  const note = forDocker ? ` (${dockersOwn} is the chain that Docker leaves to you)` : "";
+  return `${[...new Set(commands)].join(", ")}${note}`;
 }
 
 /** A bridge whose frames pass through forward chains. */
@@ -140,97 +285,70 @@ export interface BridgedTraffic {
 /** The sysctls by which forward chains see what bridges pass between their ports (net/bridge/br_netfilter_hooks.c). */
 export const bridgedSysctls = versions.map(({ bridged }) => bridged);
 
-/** What a chain drops of that; undefined where it accepts it, or does not see it. */
+/** What a chain drops of that, or may drop; undefined where it accepts it, or does not see it. */
 export function bridgedDrop(
-  dropping: DroppingChain,
+  of: ForwardChain,
   { name, networks, sysctls }: BridgedTraffic,
 ): string | undefined {
-  const { contents } = dropping;
-  const lost = versions.filter(
-    (version) =>
-      sysctls.includes(version.bridged) &&
-      version.families.includes(contents.family) &&
-      !contents.rules.some((rule) => acceptsBridged(rule, version, name, networks)),
-  );
-  if (lost.length === 0) return undefined;
-  const which = lost.map(({ bridged }) => bridged).join(" and ");
-  const packets = lost.map((version) => version.name).join(" and ");
-  const rule = `iifname ${name} oifname ${name} accept`;
+  const lost = versions
+    .filter((version) => sysctls.includes(version.bridged) && version.families.includes(of.contents.family))
+    .flatMap((version) => {
+      const judged = bridgedPackets(version, name, networks).map((packet) => ({
+        version,
+        packet,
+        verdict: chainVerdict(of.contents, of.chain, packet),
+      }));
+      const bad = judged.filter(({ verdict }) => verdict.fate !== "accepts");
+      return bad.find(({ verdict }) => verdict.fate === "drops") ?? bad[0] ?? [];
+    });
+  const worst = lost.find(({ verdict }) => verdict.fate === "drops") ?? lost[0];
+  if (worst === undefined) return undefined;
+  const which = lost.map(({ version }) => version.bridged).join(" and ");
+  const packets = lost.map(({ version }) => version.name).join(" and ");
+  const rule = {
+    nft: `iifname ${name} oifname ${name}`,
+    iptables: `-i ${name} -o ${name}`,
+  };
+  const fate =
+    worst.verdict.fate === "drops"
+      ? "they are lost unless one of its own rules accepts them"
+      : "they may be lost, as not all of its rules are understood here";
   return [
-    `${placeOf(dropping)} ${dropping.how}, and as ${which} ${lost.length === 1 ? "is" : "are"} 1, ${packets} packets that this bridge passes from port to port go through it, too: they are lost unless one of its own rules accepts them`,
-    `Let it accept them: ${remedy(dropping, [rule])}; or, where nothing on the host relies on that (Docker and Kubernetes do), declare a Sysctl that sets ${which} to 0`,
+    `${placeOf(of)} ${howItDrops(of, worst.verdict)}, and as ${which} ${lost.length === 1 ? "is" : "are"} 1, ${packets} packets that this bridge passes from port to port go through it, too: ${fate}`,
+    `Let it accept them: ${remedy(of, worst.packet, [rule])}; or, where nothing on the host relies on that (Docker and Kubernetes do), declare a Sysctl that sets ${which} to 0`,
   ].join(". ");
 }
 
-/** undefined where it lets pass what no rule decides. */
-function howItDrops({ policy }: NftChain, rules: readonly NftRule[]): string | undefined {
-  const words = rules.flatMap(({ expr }) => decisionOf(expr) ?? []);
-  const [word = policy === "drop" ? "policy" : "accept"] = words;
-  if (word === "accept") return undefined;
-  return word === "policy" ? "has policy drop" : `ends with a rule that says ${word}`;
-}
-
-/** Of a rule that has no condition: what it says of every packet. It may count and log, which decides nothing. */
-function decisionOf(expr: readonly Statement[]): string | undefined {
-  const said = expr.filter((statement) => !isNote(statement)).map((statement) => Object.keys(statement)[0]);
-  const [word] = said;
-  return said.length === 1 && decisions.has(word) ? word : undefined;
-}
-
-const decisions: ReadonlySet<string | undefined> = new Set(["accept", "drop", "reject"]);
-
-function isNote(statement: Statement): boolean {
-  return "counter" in statement || "log" in statement;
-}
-
-/** Rules that let its packets pass, and the answers. */
-function remediesFor({ protocol }: Version, { text, field }: End): string[] {
-  const own = field === "saddr" ? `${protocol} saddr ${text}` : `${protocol} daddr ${text} ct status dnat`;
-  return [`${own} accept`, "ct state established,related accept"];
-}
-
-/** Whether it accepts whatever comes from there, or goes there. */
-function accepts({ expr }: NftRule, { protocol }: Version, { text, field, outInterface }: End): boolean {
-  const outside = `${field === "saddr" ? "oifname" : "iifname"} ${outInterface}`;
-  const words = wordsOf(expr).filter((word) => word !== outside);
-  const [first = "", ...rest] = words.filter((word) => field === "saddr" || word !== "ct status dnat");
-  const prefix = `${protocol} ${field} `;
-  return rest.join() === "accept" && first.startsWith(prefix) && contains(first.slice(prefix.length), text);
-}
-
-/** Whether it accepts whatever a bridge passes between its ports, or the network that is on it. */
-function acceptsBridged(rule: NftRule, version: Version, name: string, networks: readonly string[]): boolean {
-  const [word, ...conditions] = wordsOf(rule.expr).reverse();
-  if (word !== "accept" || conditions.length === 0) return false;
-  // The bridge is the interface on both sides; `physdev` is iptables' own word for it.
-  const isBridge = (condition: string) => {
-    const [key, value = ""] = condition.split(" ");
-    if (key === "xt") return condition.includes('"physdev"');
-    const matches = value.endsWith("*") ? name.startsWith(value.slice(0, -1)) : name === value;
-    return ["iifname", "oifname", "iif", "oif"].includes(key ?? "") && matches;
-  };
-  if (conditions.every(isBridge)) return true;
-  const own = networks.filter((text) => text.includes(":") === (version.name === "IPv6"));
-  return own.some((text) =>
-    (["saddr", "daddr"] as const).some((field) =>
-      accepts(rule, version, { text, field, outInterface: undefined }),
+/** The bridge is the interface on both sides. */
+function bridgedPackets({ name: version, protocol }: Version, name: string, networks: readonly string[]) {
+  const own = networks.filter((text) => text.includes(":") === (version === "IPv6"));
+  const places = own.length === 0 ? [undefined] : own.map((within) => ({ within }));
+  const states = [
+    { state: "new", direction: "original" },
+    { state: "established", direction: "original" },
+    { state: "established", direction: "reply" },
+  ] as const;
+  return places.flatMap((place) =>
+    states.map(
+      (state): Packet => ({
+        ...state,
+        protocol,
+        source: place,
+        destination: place,
+        inName: name,
+        outName: name,
+        isTranslated: false,
+        isBridged: true,
+      }),
     ),
   );
 }
 
-function wordsOf(expr: readonly Statement[]): string[] {
-  return expr.filter((statement) => !isNote(statement)).map(statementText);
-}
-
-function contains(network: string, end: string): boolean {
-  const [inner = "", innerLength] = end.split("/");
-  const [outerText = "", outerLength] = network.split("/");
-  const outer = canonicalAddress(outerText);
-  if (outer === undefined) return false;
-  const bits = inner.includes(":") ? 128 : 32;
-  const length = Number(outerLength ?? bits);
-  return (
-    length <= Number(innerLength ?? bits) &&
-    ipaddr.parse(inner).match(ipaddr.parse(outer) as ipaddr.IPv4 & ipaddr.IPv6, length)
-  );
+/** Whether two networks, or addresses, have an address in common. */
+function overlap(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((text) => splitCidr(text.includes("/") ? text : `${text}/128`));
+  if (first === undefined || second === undefined || first.family !== second.family) return false;
+  const length = Math.min(first.prefixLength, second.prefixLength, first.address.includes(":") ? 128 : 32);
+  const [mine, others] = [first, second].map(({ address }) => ipaddr.parse(address) as ipaddr.IPv4);
+  return mine !== undefined && others !== undefined && mine.match(others, length);
 }
