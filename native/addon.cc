@@ -299,6 +299,12 @@ Work sysctl(const Napi::CallbackInfo& info) {
   };
 }
 
+Work legacy(const Napi::CallbackInfo& info) {
+  return [place = to_namespace(info[0]), version = to_number(info[1])] {
+    return outcome(legacy_tables(place, static_cast<int>(version)));
+  };
+}
+
 Work nft(const Napi::CallbackInfo& info) {
   return [place = to_namespace(info[0]), json = to_text(info[1])] { return outcome(run_nft(place, json)); };
 }
@@ -366,6 +372,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   exports["namespaceProcesses"] = Napi::Function::New<verb<processes>>(env, "namespaceProcesses");
   exports["holders"] = Napi::Function::New<verb<holders>>(env, "holders");
   exports["sysctl"] = Napi::Function::New<verb<sysctl>>(env, "sysctl");
+  exports["legacyTables"] = Napi::Function::New<verb<legacy>>(env, "legacyTables");
   exports["nft"] = Napi::Function::New<verb<nft>>(env, "nft");
   exports["module"] = Napi::Function::New<verb<module>>(env, "module");
   exports["account"] = Napi::Function::New<verb<account>>(env, "account");

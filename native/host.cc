@@ -61,6 +61,19 @@ std::string read_sysctl(const NamespaceName& place, const std::string& name) {
   return text;
 }
 
+std::string legacy_tables(const NamespaceName& place, int version) {
+  const std::string name = version == 6 ? "ip6_tables_names" : "ip_tables_names";
+  std::string text;
+  in_namespace(place, [&] {
+    try {
+      text = read_file("/proc/thread-self/net/" + name);
+    } catch (const SystemError& error) {
+      if (error.number != ENOENT) throw;
+    }
+  });
+  return text;
+}
+
 std::string write_sysctl(const NamespaceName& place, const std::string& name, const std::string& value) {
   const std::string path = sysctl_path(name);
   if (has_nul(value)) throw SystemError{EINVAL, "sysctl value", value.c_str(), {}};

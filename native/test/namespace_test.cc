@@ -160,6 +160,14 @@ TEST(sysctls_are_those_of_the_namespace) {
   }
 }
 
+TEST(tables_of_iptables_legacy_are_those_of_the_namespace) {
+  add_namespace("blue", std::nullopt);
+  for (const int version : {4, 6}) {
+    CHECK_EQUAL(legacy_tables("blue", version), "");
+    CHECK_EQUAL(error_of([&] { legacy_tables("red", version); }), ENOENT);
+  }
+}
+
 TEST(sysctls_are_written_in_one_piece_and_read_back) {
   add_namespace("blue", std::nullopt);
   CHECK_EQUAL(write_sysctl("blue", "net.ipv4.ip_forward", "1"), "1");

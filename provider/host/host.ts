@@ -138,6 +138,7 @@ function noting(kernel: Kernel, note: <T>(write: () => Promise<T>) => Promise<T>
       value === undefined ? kernel.sysctl(namespace, name) : writeSysctl(namespace, name, value),
     // Filters and translates what passes; links and addresses stay as they are.
     nft: (...args) => kernel.nft(...args),
+    legacyTables: (...args) => kernel.legacyTables(...args),
     // What is loaded may make links; what is unloaded takes them away.
     module: (name, change) => (change === undefined ? kernel.module(name) : changeModule(name, change)),
     account: (...args) => kernel.account(...args),

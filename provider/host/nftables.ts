@@ -1,4 +1,4 @@
-import { TuntapError } from "../errors";
+import { isTuntapError, TuntapError } from "../errors";
 import { KeyedCollectors } from "../kernel/collector";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import { isLease } from "./leases";
@@ -53,7 +53,7 @@ export interface NftContents extends NftTable {
   things: readonly NftThing[];
 }
 
-/** Tables of nftables, by the program nft. */
+/** Tables of nftables, by the program nft; and whether there are others beside them. */
 export class Nftables {
   private readonly listing: KeyedCollectors<NamespaceName, undefined, readonly NftTable[]>;
 
@@ -86,6 +86,16 @@ export class Nftables {
       const there = (await this.tables(namespace)).some(sameTable(table));
       if (there) throw error;
       return undefined;
+    }
+  }
+
+  /** Of iptables-legacy, which nft does not show; none for others than root, who may not see them. Errors: NAMESPACE_MISSING. */
+  async legacyTables(namespace: NamespaceName, version: 4 | 6): Promise<readonly string[]> {
+    try {
+      return (await this.kernel.legacyTables(namespace, version)).split("\n").filter(Boolean);
+    } catch (error) {
+      if (isTuntapError(error) && error.code === "PERMISSION_DENIED") return [];
+      throw error;
     }
   }
 

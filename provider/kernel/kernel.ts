@@ -241,6 +241,11 @@ export interface Kernel {
    */
   nft(namespace: NamespaceName, json: string): Promise<NftResult>;
   /**
+   * Tables that iptables-legacy or ip6tables-legacy made there, which nft does not show: a name a line. Empty where
+   * there is none.
+   */
+  legacyTables(namespace: NamespaceName, version: 4 | 6): Promise<string>;
+  /**
    * What is known of a module, after it was loaded or unloaded if that is asked for. That is done by the program
    * modprobe (kmod), which is looked for in /usr/sbin, /sbin and /usr/bin alone.
    */

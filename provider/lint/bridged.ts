@@ -1,7 +1,15 @@
 import { isTuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { desiredAddresses } from "../kinds/parts/addresses";
-import { bridgedDrop, bridgedSysctls, type ForwardChain, forwardChains } from "../kinds/parts/forward-drops";
+import {
+  bridgedDrop,
+  bridgedLegacy,
+  bridgedSysctls,
+  type ForwardChain,
+  forwardChains,
+  legacyVersions,
+  type Version,
+} from "../kinds/parts/forward-drops";
 import { entryOf, type Finding, known, nothing, type Passing, type PassingLink, type Rule } from "./passing";
 import { DeclaredSysctls } from "./sysctls";
 
@@ -29,12 +37,14 @@ export function bridgedDrops(): Rule {
     for (const sysctl of bridgedSysctls) if (await isOn(sysctl)) on.push(sysctl);
     if (on.length === 0) return [];
     const traffic = { name, networks: networksOf(passing, link), sysctls: on };
-    return (await look.forwarding()).flatMap((forwarding): Finding[] => {
+    const legacy = bridgedLegacy(await look.legacy(), traffic).map((told): Finding => ({ on: urn, ...told }));
+    const found = (await look.forwarding()).flatMap((forwarding): Finding[] => {
       const { contents, chain } = forwarding;
       const message = bridgedDrop(forwarding, traffic);
       const about = `${contents.family} ${contents.name} ${chain.name}`;
       return message === undefined ? [] : [{ on: urn, about, message }];
     });
+    return [...found, ...legacy];
   };
 
   return (passing, host) => {
@@ -64,6 +74,7 @@ function networksOf({ hidden }: Passing, { inputs }: PassingLink): string[] {
 /** What there is in a namespace, looked at once in a run, and only as far as it is asked for. */
 class Look {
   private readonly values = new Map<string, Promise<boolean>>();
+  private versions: Promise<readonly Version[]> | undefined;
   private chains: Promise<ForwardChain[]> | undefined;
 
   constructor(
@@ -78,6 +89,12 @@ class Look {
       readable(this.host.sysctls.find(this.namespace, sysctl)).then((text) => text === "1");
     this.values.set(sysctl, value);
     return value;
+  }
+
+  /** None where that cannot be read. */
+  legacy(): Promise<readonly Version[]> {
+    this.versions ??= readable(legacyVersions(this.namespace, this.host)).then((found) => found ?? []);
+    return this.versions;
   }
 
   /** None where nft is not there, or cannot be asked. */

@@ -75,6 +75,10 @@ export class ScriptedKernel implements Kernel {
     throw new Error("no test has asked for nft yet");
   }
 
+  async legacyTables(): Promise<string> {
+    return "";
+  }
+
   async module(_name?: string, _change?: ModuleChange): Promise<ModuleFacts> {
     throw new Error("no test has asked for module yet");
   }

@@ -40,6 +40,7 @@ describe("the addon", () => {
     await expect(kernel.hold(undefined, [wrong(lack)])).rejects.toThrow(TypeError);
     await expect(kernel.move(undefined, undefined, wrong("x"))).rejects.toThrow(TypeError);
     await expect(kernel.nft(undefined, wrong({}))).rejects.toThrow(TypeError);
+    await expect(kernel.legacyTables(undefined, wrong("x"))).rejects.toThrow(TypeError);
     await expect(kernel.module("x", wrong({ operation: "insert" }))).rejects.toThrow(TypeError);
     await expect(kernel.module("x", wrong({ operation: "load" }))).rejects.toThrow(TypeError);
     await expect(kernel.account(wrong("host"), "x")).rejects.toThrow(TypeError);

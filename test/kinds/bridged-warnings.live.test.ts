@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import { Lab } from "../harness/lab";
+import { hasLegacyTables, makeLegacyTable } from "../harness/legacy-tables";
 import { Program } from "../harness/program";
 import { attempt } from "../harness/shell";
 import { useNatLab } from "./nat-lab";
@@ -134,6 +135,31 @@ test.each([
   await nft(`add rule ip filter FORWARD ${rule}`);
   expect(await warnings()).toMatch(expected);
 });
+
+test.skipIf(!hasLegacyTables)(
+  "tables of iptables-legacy are not seen, which is said (needs ip_tables)",
+  async () => {
+    const legacy = await Lab.open();
+    const told = () => warnings({ namespace: legacy.name });
+    const set = (value: number) =>
+      legacy.exec("sysctl", "-q", "-w", `net.bridge.bridge-nf-call-iptables=${value}`);
+    try {
+      await set(1);
+      await legacy.exec("sysctl", "-q", "-w", "net.bridge.bridge-nf-call-ip6tables=0");
+      expect(await told()).toBe("");
+      await makeLegacyTable(legacy, 6);
+      expect(await told()).toBe("");
+      await makeLegacyTable(legacy, 4);
+      expect(await told()).toMatch(
+        /^iptables-legacy has a table filter, too, .*: as net\.bridge\.bridge-nf-call-iptables is 1, IPv4 packets .*: `iptables-legacy -I FORWARD -i br0 -o br0 -j ACCEPT`$/,
+      );
+      await set(0);
+      expect(await told()).toBe("");
+    } finally {
+      await legacy.close();
+    }
+  },
+);
 
 test("nothing where nothing drops, and in a namespace that is not there yet", async () => {
   await chain("ip filter", "accept");

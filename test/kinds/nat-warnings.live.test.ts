@@ -1,6 +1,8 @@
 /** What the plan says of what would drop the traffic all the same. */
 
 import { beforeEach, expect, test } from "vitest";
+import { Lab } from "../harness/lab";
+import { hasLegacyTables, makeLegacyTable } from "../harness/legacy-tables";
 import { Program } from "../harness/program";
 import { useNatLab } from "./nat-lab";
 import { lab, program, said } from "./tun-lab";
@@ -247,3 +249,30 @@ test("in a namespace that is not there yet nothing is looked for", async () => {
   await program.check("Sysctl", "forward", { name: "net.ipv4.ip_forward", value: 1, namespace: "tt-later" });
   expect(await warnings({ ...base(), namespace: "tt-later", outInterface: "tap0" })).toBe("");
 });
+
+test.skipIf(!hasLegacyTables)(
+  "tables of iptables-legacy are not seen, which is said (needs ip_tables)",
+  async () => {
+    const legacy = await Lab.open();
+    try {
+      await legacy.exec("sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+      const forwards = [{ protocol: "tcp", port: 80, to: "192.0.2.10" }];
+      const inputs = { source: ["192.0.2.0/24", "2001:db8::/64"], forwards, namespace: legacy.name };
+      expect(await warnings(inputs)).toBe("");
+      await makeLegacyTable(legacy, 4);
+      expect(await warnings(inputs)).toBe(
+        "iptables-legacy has a table filter, too, whose rules nftables does not show and this plan does not see: forwarded packets from or to 192.0.2.0/24, 192.0.2.10 are lost where its chain FORWARD drops them. If it does (`iptables-legacy -S FORWARD`), let it accept them: `iptables-legacy -I FORWARD -s 192.0.2.0/24 -j ACCEPT`, `iptables-legacy -I FORWARD -d 192.0.2.10 -m conntrack --ctstate DNAT -j ACCEPT`, `iptables-legacy -I FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`",
+      );
+      expect(await warnings({ ...inputs, source: ["2001:db8::/64"], forwards: undefined })).toBe("");
+      await makeLegacyTable(legacy, 6);
+      expect((await warnings(inputs)).split("\n")).toEqual([
+        expect.stringMatching(/^iptables-legacy has a table filter/),
+        expect.stringMatching(
+          /^ip6tables-legacy has a table filter, .* from or to 2001:db8::\/64 are lost where/,
+        ),
+      ]);
+    } finally {
+      await legacy.close();
+    }
+  },
+);

@@ -10,13 +10,15 @@ import { statementText } from "./nft-text";
 import type { Packet } from "./rule-match";
 
 /** An IP version, in the words of those who have a say in whether its packets are forwarded. */
-interface Version {
+export interface Version {
   name: "IPv4" | "IPv6";
   /** Of nft's statements. */
   protocol: "ip" | "ip6";
   /** Of the tables that see its packets. */
   families: readonly string[];
   bridged: string;
+  number: 4 | 6;
+  iptables: "iptables" | "ip6tables";
 }
 
 const versions: readonly Version[] = [
@@ -25,12 +27,16 @@ const versions: readonly Version[] = [
     protocol: "ip",
     families: ["ip", "inet"],
     bridged: "net.bridge.bridge-nf-call-iptables",
+    number: 4,
+    iptables: "iptables",
   },
   {
     name: "IPv6",
     protocol: "ip6",
     families: ["ip6", "inet"],
     bridged: "net.bridge.bridge-nf-call-ip6tables",
+    number: 6,
+    iptables: "ip6tables",
   },
 ];
 
@@ -79,13 +85,17 @@ export async function forwardDrops(inputs: Inputs, host: Host): Promise<Problem[
     ...[...targets].map((text) => ({ text, isForward: true })),
   ];
   if (ends.length === 0) return [];
-  const chains = await forwardChains(namespace, host);
-  if (chains.length === 0) return [];
+  const [chains, unseen] = await Promise.all([
+    forwardChains(namespace, host),
+    legacyVersions(namespace, host),
+  ]);
+  const legacy = unseen.flatMap((version) => legacyProblem(version, ends) ?? []);
+  if (chains.length === 0) return legacy;
   const subnets = await subnetsOf(namespace, host);
   const found = await Promise.all(
     versions.map(async (version) => {
       const own = ends
-        .filter(({ text }) => text.includes(":") === (version.name === "IPv6"))
+        .filter(({ text }) => isOf(version, text))
         .map((end) => ({ end, flows: flowsOf(version, end, outInterface, subnets) }));
       const lost = chains
         .filter(({ contents }) => version.families.includes(contents.family))
@@ -95,7 +105,46 @@ export async function forwardDrops(inputs: Inputs, host: Host): Promise<Problem[
       return lost.map((loss) => problemOf(version, loss, bridged));
     }),
   );
-  return found.flat();
+  return [...found.flat(), ...legacy];
+}
+
+/** The versions of whose packets iptables-legacy filters some. */
+export async function legacyVersions(namespace: NamespaceName, host: Host): Promise<Version[]> {
+  const tables = await Promise.all(
+    versions.map(({ number }) => host.nftables.legacyTables(namespace, number)),
+  );
+  return versions.filter((_, index) => tables[index]?.includes("filter"));
+}
+
+function legacyProblem(version: Version, ends: readonly End[]): Problem | undefined {
+  const own = ends.filter((end) => isOf(version, end.text));
+  if (own.length === 0) return undefined;
+  const rules = [...own.map((end) => passOf(version, end)), answersPass];
+  const program = `${version.iptables}-legacy`;
+  const commands = rules.map(({ iptables }) => `\`${program} -I FORWARD ${iptables} -j ACCEPT\``);
+  const message = `${unseenText(version)} forwarded packets from or to ${own.map(({ text }) => text).join(", ")} are lost where its chain FORWARD drops them. If it does (\`${program} -S FORWARD\`), let it accept them: ${commands.join(", ")}`;
+  return { property: "source", message, warning: true };
+}
+
+const unseenText = ({ iptables }: Version) =>
+  `${iptables}-legacy has a table filter, too, whose rules nftables does not show and this plan does not see:`;
+
+/** What iptables-legacy may drop of a bridge's traffic. @param unseen as of `legacyVersions`. */
+export function bridgedLegacy(
+  unseen: readonly Version[],
+  { name, sysctls }: BridgedTraffic,
+): { about: string; message: string }[] {
+  return unseen
+    .filter(({ bridged }) => sysctls.includes(bridged))
+    .map((version) => {
+      const program = `${version.iptables}-legacy`;
+      const message = `${unseenText(version)} as ${version.bridged} is 1, ${version.name} packets that this bridge passes from port to port are lost where its chain FORWARD drops them. If it does (\`${program} -S FORWARD\`), let it accept them: \`${program} -I FORWARD -i ${name} -o ${name} -j ACCEPT\``;
+      return { about: program, message };
+    });
+}
+
+function isOf({ name }: Version, text: string): boolean {
+  return text.includes(":") === (name === "IPv6");
 }
 
 interface Subnet {
@@ -320,8 +369,8 @@ export function bridgedDrop(
 }
 
 /** The bridge is the interface on both sides. */
-function bridgedPackets({ name: version, protocol }: Version, name: string, networks: readonly string[]) {
-  const own = networks.filter((text) => text.includes(":") === (version === "IPv6"));
+function bridgedPackets(version: Version, name: string, networks: readonly string[]) {
+  const own = networks.filter((text) => isOf(version, text));
   const places = own.length === 0 ? [undefined] : own.map((within) => ({ within }));
   const states = [
     { state: "new", direction: "original" },
@@ -332,7 +381,7 @@ function bridgedPackets({ name: version, protocol }: Version, name: string, netw
     states.map(
       (state): Packet => ({
         ...state,
-        protocol,
+        protocol: version.protocol,
         source: place,
         destination: place,
         inName: name,
