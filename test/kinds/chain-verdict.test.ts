@@ -27,7 +27,14 @@ const answer: Packet = {
   direction: "reply",
 };
 const unknownLinks: Packet = { ...sent, inName: undefined, outName: undefined, notOut: ["br0"] };
-const forwarded: Packet = { ...answer, state: "new", direction: "original", isTranslated: true };
+const forwarded: Packet = {
+  ...answer,
+  source: { beyond: "192.0.2.10" },
+  destination: { within: "192.0.2.10" },
+  state: "new",
+  direction: "original",
+  isTranslated: true,
+};
 const bridged: Packet = {
   ...sent,
   destination: sent.source,
@@ -65,6 +72,9 @@ const port =
 const address = (field: string, right: string, op = "==", protocol = "ip") =>
   `{"match": {"op": "${op}", "left": {"payload": {"protocol": "${protocol}", "field": "${field}"}}, "right": ${right}}}`;
 
+const network = address("daddr", '{"prefix": {"addr": "192.0.2.0", "len": 24}}');
+const one = address("daddr", '"192.0.2.10"');
+
 describe("one rule, that accepts or drops", () => {
   test.each<[string, Packet, string[], string, string]>([
     ["no condition", sent, [], "accepts", "drops"],
@@ -73,7 +83,21 @@ describe("one rule, that accepts or drops", () => {
     ["its network, for answers", answer, [saddr], "drops", "accepts"],
     ["states of iptables, for what is new", sent, [xt("conntrack"), counter], "may", "accepts"],
     ["states of iptables, for answers", answer, [xt("conntrack"), counter], "accepts", "accepts"],
-    ["states of iptables, for a port", forwarded, [xt("conntrack"), counter], "accepts", "accepts"],
+    ["states of iptables, for a port", forwarded, [xt("conntrack"), counter], "may", "accepts"],
+    [
+      "states of iptables, for a port, and a network",
+      forwarded,
+      [network, xt("conntrack")],
+      "may",
+      "accepts",
+    ],
+    [
+      "states of iptables, for a port, and its address",
+      forwarded,
+      [one, xt("conntrack")],
+      "accepts",
+      "accepts",
+    ],
     ["states, for answers", answer, [ct("state", '["established", "related"]')], "accepts", "drops"],
     ["states, for what is new", sent, [ct("state", '["established", "related"]')], "drops", "accepts"],
     ["states as a set", answer, [ct("state", '{"set": ["established"]}', "==")], "accepts", "drops"],

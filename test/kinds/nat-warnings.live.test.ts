@@ -74,6 +74,9 @@ test("Docker's own chain for the user is where the rule belongs, and bridges are
   expect(await warnings()).toMatch(
     /\. As net\.bridge\.bridge-nf-call-iptables is 1, what a bridge passes between its ports is lost, too$/,
   );
+  await add("add rule ip filter DOCKER-USER ip saddr 192.0.2.0/24 accept");
+  expect(await warnings()).toMatch(/the answers to packets from 192\.0\.2\.0\/24 are lost/);
+  expect(await warnings()).not.toMatch(/bridge-nf/);
 });
 
 const answers = "ct state established,related accept";

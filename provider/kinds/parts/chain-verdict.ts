@@ -1,5 +1,5 @@
 import type { NftChain, NftContents, NftObject, NftRule, Statement } from "../../host/nftables";
-import { both, comparison, isStates, type Match, matchOf, type Packet } from "./rule-match";
+import { both, comparison, isStates, type Match, matchOf, type Packet, statesMatch } from "./rule-match";
 
 /** What becomes of packets in a base chain: `may` where it hangs on a rule that is not understood. */
 export interface ChainVerdict {
@@ -85,7 +85,7 @@ const notes: ReadonlySet<unknown> = new Set(
 function stepsOf(expr: readonly Statement[], packet: Packet): Step[] {
   let match: Match = "all";
   for (const statement of expr) {
-    const own = matchOf(statement, packet);
+    const own = isStates(statement) ? statesMatch(expr, packet) : matchOf(statement, packet);
     if (own !== undefined) {
       match = both(match, own);
       continue;

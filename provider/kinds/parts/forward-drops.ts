@@ -101,8 +101,8 @@ export async function forwardDrops(inputs: Inputs, host: Host): Promise<Problem[
         .filter(({ contents }) => version.families.includes(contents.family))
         .flatMap((chain) => lossOf(chain, own) ?? []);
       if (lost.length === 0) return [];
-      const bridged = (await host.sysctls.find(namespace, version.bridged)) === "1";
-      return lost.map((loss) => problemOf(version, loss, bridged));
+      const seesBridged = (await host.sysctls.find(namespace, version.bridged)) === "1";
+      return lost.map((loss) => problemOf(version, loss, seesBridged));
     }),
   );
   return [...found.flat(), ...legacy];
@@ -167,17 +167,19 @@ async function subnetsOf(namespace: NamespaceName, host: Host): Promise<Subnet[]
 interface Flows {
   asked: Packet[];
   answers: Packet[];
+  /** What a bridge passes between its ports, where the end is behind one. */
+  bridged: Packet[];
 }
 
 function flowsOf(
-  { protocol }: Version,
+  version: Version,
   { text, isForward }: End,
   outInterface: string | undefined,
   subnets: readonly Subnet[],
 ): Flows {
   const behind = subnets.filter(({ link, cidr }) => link !== outInterface && overlap(cidr, text));
   const names = [...new Set(behind.map(({ link }) => link))];
-  const shared = { protocol, isTranslated: isForward, isBridged: false };
+  const shared = { protocol: version.protocol, isTranslated: isForward, isBridged: false };
   const out = (link: string | undefined) => ({
     ...shared,
     source: { within: text },
@@ -202,6 +204,7 @@ function flowsOf(
       { ...asking(link), state: "established", direction: "original" },
     ]),
     answers: links.map((link): Packet => ({ ...answering(link), state: "established", direction: "reply" })),
+    bridged: links.flatMap((link) => bridgedPackets(version, link, [text])),
   };
 }
 
@@ -212,6 +215,8 @@ interface Loss {
   /** One of those packets, and what becomes of it. */
   packet: Packet;
   verdict: ChainVerdict;
+  /** What becomes of what a bridge passes. */
+  bridged: ChainVerdict["fate"];
 }
 
 function lossOf(of: ForwardChain, own: readonly { end: End; flows: Flows }[]): Loss | undefined {
@@ -232,10 +237,18 @@ function lossOf(of: ForwardChain, own: readonly { end: End; flows: Flows }[]): L
     const has = (kind: "asked" | "answers") => bad.some((each) => each.end === end && each.kind === kind);
     return { end, asked: has("asked"), answers: has("answers") };
   });
-  return { of, lost, packet: worst.packet, verdict: worst.verdict };
+  const fates = own.flatMap(({ flows }) =>
+    flows.bridged.map((packet) => chainVerdict(of.contents, of.chain, packet).fate),
+  );
+  const bridged = (["drops", "may"] as const).find((fate) => fates.includes(fate)) ?? "accepts";
+  return { of, lost, packet: worst.packet, verdict: worst.verdict, bridged };
 }
 
-function problemOf(version: Version, { of, lost, packet, verdict }: Loss, bridged: boolean): Problem {
+function problemOf(
+  version: Version,
+  { of, lost, packet, verdict, bridged }: Loss,
+  seesBridged: boolean,
+): Problem {
   const list = lost.map(({ end }) => end.text).join(", ");
   const packets = lost.some(({ asked }) => asked)
     ? `forwarded packets from or to ${list}`
@@ -249,9 +262,9 @@ function problemOf(version: Version, { of, lost, packet, verdict }: Loss, bridge
       ? `${placeOf(of)} ${howItDrops(of, verdict)}, so ${packets} are lost unless one of its own rules accepts them: what another table accepts, as that of this resource, does not count there`
       : `${placeOf(of)} ${howItDrops(of, verdict)}, and not all of its rules are understood here, so ${packets} may be lost: what another table accepts, as that of this resource, does not count there`,
     `Let it accept them: ${remedy(of, packet, rules)}`,
-    ...(bridged
+    ...(seesBridged && bridged !== "accepts"
       ? [
-          `As ${version.bridged} is 1, what a bridge passes between its ports ${verdict.fate === "drops" ? "is" : "may be"} lost, too`,
+          `As ${version.bridged} is 1, what a bridge passes between its ports ${bridged === "drops" ? "is" : "may be"} lost, too`,
         ]
       : []),
   ];
@@ -369,7 +382,7 @@ export function bridgedDrop(
 }
 
 /** The bridge is the interface on both sides. */
-function bridgedPackets(version: Version, name: string, networks: readonly string[]) {
+function bridgedPackets(version: Version, name: string | undefined, networks: readonly string[]) {
   const own = networks.filter((text) => isOf(version, text));
   const places = own.length === 0 ? [undefined] : own.map((within) => ({ within }));
   const states = [

@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import type { NftObject, Statement } from "../../host/nftables";
+import { statementText } from "./nft-text";
 
 /*
  * Which packets a rule is for, as far as it can be told from what `nft -j` prints of it. A packet stands for many: all
@@ -185,7 +186,19 @@ function isEverything([low, high]: Interval): boolean {
   return low === 0n && (high === (1n << 32n) - 1n || high === (1n << 128n) - 1n);
 }
 
-/** Whether a condition is one of iptables on the states of connections. */
+/**
+ * A condition of iptables on the states of connections, of which nft does not print which: mostly those of answers. With
+ * the one address to which a port is forwarded it is taken for DNAT, as the remedy has it.
+ */
+export function statesMatch(expr: readonly Statement[], packet: Packet): Match {
+  const { state, isTranslated, destination, protocol } = packet;
+  if (state === "established") return "all";
+  if (!isTranslated || destination === undefined || !("within" in destination)) return "some";
+  const one = `${protocol} daddr ${destination.within}`;
+  return expr.some((statement) => statementText(statement) === one) ? "all" : "some";
+}
+
+/** Whether it is such a condition. */
 export function isStates({ xt }: Statement): boolean {
   const { type, name } = (xt ?? {}) as Extension;
   return type === "match" && (name === "conntrack" || name === "state");
@@ -202,10 +215,6 @@ function extension(value: Extension | null, packet: Packet): Match | undefined {
   switch (value?.name) {
     case "comment":
       return "all";
-    // Which states is not printed. Rules that accept by them are for answers, and maybe for what is new.
-    case "conntrack":
-    case "state":
-      return packet.state === "established" || packet.isTranslated ? "all" : "some";
     case "physdev":
       return packet.isBridged ? "all" : "unclear";
     case "tcp":
