@@ -144,7 +144,8 @@ test.each<[string[], string | RegExp]>([
 test("a chain that nothing leads to accepts nothing", async () => {
   await chain("ip", "filter", "FORWARD", "drop");
   await add("add chain ip filter unused");
-  await add("add rule ip filter unused accept");
+  for (const rule of ["ip saddr 192.0.2.0/24 accept", answers, "accept"])
+    await add(`add rule ip filter unused ${rule}`);
   expect(await warnings()).toMatch(/policy drop, .* are lost/);
 });
 
