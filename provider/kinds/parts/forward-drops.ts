@@ -123,7 +123,8 @@ function legacyProblem(version: Version, ends: readonly End[]): Problem | undefi
   const program = `${version.iptables}-legacy`;
   const commands = rules.map(({ iptables }) => `\`${program} -I FORWARD ${iptables} -j ACCEPT\``);
   const message = `${unseenText(version)} forwarded packets from or to ${own.map(({ text }) => text).join(", ")} are lost where its chain FORWARD drops them. If it does (\`${program} -S FORWARD\`), let it accept them: ${commands.join(", ")}`;
-  return { property: "source", message, warning: true };
+  // Nobody knows: the table may as well let everything pass.
+  return { property: "source", message, warning: true, info: true };
 }
 
 const unseenText = ({ iptables }: Version) =>
