@@ -19,19 +19,6 @@
 namespace tuntap::test {
 namespace {
 
-/// Skips the test where a process is not seen as its program: under an emulator it is seen as the emulator.
-void need_visible_programs() {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  const bool visible = target("/proc/" + std::to_string(child) + "/exe") == target("/proc/self/exe");
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  if (!visible) throw Skip{"processes are not seen as their programs"};
-}
-
 TunResult change(const std::string& name, TunOperation::Kind kind, int index, int flags, bool persist) {
   TunOperation operation{};
   operation.kind = kind;
@@ -43,6 +30,18 @@ TunResult change(const std::string& name, TunOperation::Kind kind, int index, in
 }
 
 }  // namespace
+
+void need_visible_programs() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  const bool visible = target("/proc/" + std::to_string(child) + "/exe") == target("/proc/self/exe");
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  if (!visible) throw Skip{"processes are not seen as their programs"};
+}
 
 std::string helper() {
   const std::string own = target("/proc/self/exe");

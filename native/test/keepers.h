@@ -20,6 +20,9 @@ std::string helper();
 /// one after the other, also those of others.
 bool until(const std::function<bool()>& holds);
 
+/// Skips the test where a process is not seen as its program: under an emulator it is seen as the emulator.
+void need_visible_programs();
+
 std::string read_all(const std::string& path);
 /// Where a symbolic link leads.
 std::string target(const std::string& path);

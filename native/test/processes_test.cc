@@ -133,6 +133,7 @@ TEST(each_queue_and_each_node_counts) {
 }
 
 TEST(a_process_holds_what_it_has_after_its_main_thread_ended) {
+  need_visible_programs();  // an emulator's threads go on
   add_namespace("blue", std::nullopt);
   const auto without_main = [] {
     std::thread(stay).detach();
