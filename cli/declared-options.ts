@@ -3,9 +3,10 @@
  * where nothing else does, this says whether the run must go on. Their hash is kept beside the state.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type * as Pulumi from "@pulumi/pulumi";
+import { makeFolder } from "./ownership";
 
 /** Those that stand in the state, or say what is done with what stands there. */
 const noted = [
@@ -49,7 +50,7 @@ export class DeclaredOptions {
   }
 
   record(): void {
-    mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(this.file), 0o700);
     writeFileSync(this.file, this.hash(), { mode: 0o600 });
   }
 

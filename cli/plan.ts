@@ -152,11 +152,8 @@ export class Plan {
       began: known?.began ?? Date.now(),
     };
     this.steps.set(metadata.urn, step);
-    // Said of them by the program, and recorded only where the run goes on.
-    const options = ({ protect, retainOnDelete }: StepEventStateMetadata) =>
-      [protect, retainOnDelete].map(Boolean);
-    if (metadata.old && metadata.new && differ(options(metadata.old), options(metadata.new)))
-      this.stateChanged = true;
+    // Recorded only where the run goes on; by whatever program the state was written before.
+    if (metadata.old && metadata.new && optionsDiffer(metadata.old, metadata.new)) this.stateChanged = true;
     this.onStep?.(step);
   }
 
@@ -184,9 +181,15 @@ function isProvider(metadata: StepEventMetadata): boolean {
   return metadata.type.startsWith("pulumi:providers:");
 }
 
+/** Do those options differ that the engine tells of? */
+function optionsDiffer(old: StepEventStateMetadata, now: StepEventStateMetadata): boolean {
+  const differs = (option: "protect" | "retainOnDelete") => Boolean(old[option]) !== Boolean(now[option]);
+  return differs("protect") || differs("retainOnDelete");
+}
+
 /** Do two property bags differ, apart from what is hidden? */
-function differ(one: object | undefined, other: object | undefined): boolean {
-  const visible = (bag: object | undefined) =>
+function differ(one: Properties | undefined, other: Properties | undefined): boolean {
+  const visible = (bag: Properties | undefined) =>
     bag &&
     Object.fromEntries(
       Object.entries(bag)

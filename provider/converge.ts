@@ -119,9 +119,9 @@ async function adopt(goal: Goal, object: unknown, adopts: (before: unknown) => v
       property: property.name,
     });
   }
+  if (blocked) return remake(goal, object);
   adopts(object);
   await kind.takeOver(target, object, host);
-  if (blocked) return (await remakeIfNeeded(goal, object)) ?? { adopted: object };
   await kind.settle?.(target, object, host);
   return { adopted: object };
 }
@@ -142,7 +142,11 @@ async function remakeIfNeeded(goal: Goal, object: unknown): Promise<Origin> {
   const must = judged.some(
     ({ verdict }) => verdict === "replace" || (verdict === "blocked" && patience.forced),
   );
-  if (!must) return undefined;
+  return must ? remake(goal, object) : undefined;
+}
+
+async function remake(goal: Goal, object: unknown): Promise<Origin> {
+  const { kind, host, target, patience } = goal;
   await remove(kind, target, object, host, patience);
   return create(goal, true);
 }
