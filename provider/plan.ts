@@ -13,6 +13,7 @@ import {
 } from "./differences";
 import type { Host } from "./host/host";
 import type { BusyMode, Kind, Target, ValueSchema } from "./kinds/kind";
+import { listed } from "./members";
 import { rememberedOf } from "./remember";
 import {
   mask,
@@ -91,13 +92,14 @@ export class Planner {
       result.changes = true;
       const [reason, lost] = await Promise.all([
         kind.inUse(target, sighting.object, this.host),
-        kind.losesWith?.(target, sighting.object, this.host),
+        kind.losesWith?.(target, sighting.object, this.host) ?? [],
       ]);
-      if (lost !== undefined) {
+      if (lost.length > 0) {
         const what = kind.describe(sighting.object);
+        const within = `${listed(lost)}, and all addresses, routes and rules in it`;
         note(
           "warning",
-          `replacing it means deleting ${what} with what is in it: ${lost}; what is still declared is made anew`,
+          `replacing it means deleting ${what} with what is in it: ${within}; what is still declared is made anew`,
         );
       }
       if (reason !== undefined) {

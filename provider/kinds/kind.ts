@@ -321,8 +321,8 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   makeWay?(target: Target, host: Host): Promise<void>;
   /** Why it should not be deleted, for people; undefined where nothing speaks against it. */
   inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
-  /** What else of this stack ends with it, for plans of a replacement. */
-  losesWith?(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
+  /** Names of the links of this stack inside that end with it, for plans of a replacement. */
+  losesWith?(target: Target, observed: Observed, host: Host): Promise<string[]>;
   /** Why it is gone, if more is known than that it is; for plans. */
   explainLoss?(target: Target, host: Host): Promise<string | undefined>;
   whereabouts(target: Target, observed: Observed, host: Host): Promise<Whereabouts>;

@@ -116,13 +116,10 @@ async function processesInside(name: string, host: Host): Promise<ProcessInfo[]>
 }
 
 /** The links of this stack inside, which end with it. */
-async function losesWith(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
+async function losesWith(target: Target, observed: Observed, host: Host): Promise<string[]> {
   const { all } = await host.links.table(observed.name);
   const own = all.filter(({ ifindex, leases }) => ifindex !== loopbackIndex && isOurs(leases, target));
-  if (own.length === 0) return undefined;
-  const names = own.slice(0, 5).map(({ name }) => name);
-  const more = own.length > names.length ? ` and ${own.length - names.length} more` : "";
-  return `${names.join(", ")}${more}, and all addresses, routes and rules in it`;
+  return own.map(({ name }) => name);
 }
 
 function isOurs(leases: readonly string[], { lease }: Target): boolean {

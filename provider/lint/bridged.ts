@@ -10,7 +10,16 @@ import {
   legacyVersions,
   type Version,
 } from "../kinds/parts/forward-drops";
-import { entryOf, type Finding, known, nothing, type Passing, type PassingLink, type Rule } from "./passing";
+import {
+  entryOf,
+  type Finding,
+  known,
+  nothing,
+  type Passing,
+  type PassingLink,
+  type Rule,
+  together,
+} from "./passing";
 import { DeclaredSysctls } from "./sysctls";
 
 /**
@@ -60,9 +69,9 @@ export function bridgedDrops(): Rule {
       for (const bridge of bridges.values())
         if (bridge.inputs.namespace === inputs.namespace) concerned.add(bridge);
     for (const bridge of sysctls.ready()) concerned.add(bridge);
-    if (concerned.size === 0) return nothing;
-    const judged = [...concerned].flatMap((bridge) => bridge.links.map((link) => judge(bridge, link, host)));
-    return Promise.all(judged).then((found) => found.flat());
+    return together(
+      [...concerned].flatMap((bridge) => bridge.links.map((link) => judge(bridge, link, host))),
+    );
   };
 }
 

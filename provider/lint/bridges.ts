@@ -7,11 +7,11 @@ import {
   isOurs,
   known,
   labelOf,
-  nothing,
   type Passing,
   type PassingLink,
   type Rule,
   seenAround,
+  together,
 } from "./passing";
 
 /** What the kernel starts with (net/bridge/br_device.c), in seconds. */
@@ -83,7 +83,7 @@ export function listeningDelay(): Rule {
         if (declared.length === 0) later.push(ofOthers(passing, link, named, host));
       }
     }
-    return later.length === 0 ? nothing : Promise.all(later).then((found) => found.flat());
+    return together(later);
   };
 }
 

@@ -47,6 +47,11 @@ export type Rule = (
 
 export const nothing: readonly Finding[] = [];
 
+/** What several looks find; at once where there is none. */
+export function together(looks: readonly Promise<readonly Finding[]>[]): ReturnType<Rule> {
+  return looks.length === 0 ? nothing : Promise.all(looks).then((found) => found.flat());
+}
+
 /** The value of a key, made where there is none. */
 export function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const value = map.get(key);
@@ -124,7 +129,7 @@ export function linksOf(
   return Array.isArray(ends) && !hidden.has("ends") ? ends.map(linkOf) : [];
 }
 
-function linkOf(inputs: Inputs): PassingLink {
+export function linkOf(inputs: Inputs): PassingLink {
   const namespace = inputs.namespace as string | undefined;
   return { place: `${namespace ?? ""}\0`, namespace, inputs };
 }

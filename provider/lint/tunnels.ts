@@ -10,11 +10,12 @@ import {
   isOurs,
   known,
   labelOf,
-  nothing,
+  linkOf,
   type Passing,
   type PassingLink,
   type Rule,
   seenAround,
+  together,
 } from "./passing";
 
 /** Ethernet, IP, UDP and VXLAN headers (RFC 7348), in bytes. */
@@ -107,7 +108,7 @@ export function mtuAboveUnderlay(): Rule {
       for (const carrier of declared) later.push(judge({ passing, link }, under, host, carrier));
       if (declared.length === 0) later.push(judge({ passing, link }, under, host));
     }
-    return later.length === 0 ? nothing : Promise.all(later).then((found) => found.flat());
+    return together(later);
   };
 }
 
@@ -156,7 +157,7 @@ export function tunnelBelowPorts(): Rule {
       ports.add(key, urn, port);
       if (kind === "Vxlan") later.push(belowOthers(port, bridge, host, declared));
     }
-    return later.length === 0 ? nothing : Promise.all(later).then((found) => found.flat());
+    return together(later);
   };
 }
 
@@ -165,10 +166,8 @@ function portsOf(passing: Passing): readonly PassingLink[] {
   const { kind, inputs, hidden, links } = passing;
   if (kind !== "BridgePort") return links;
   if (hidden.has("interface") || hidden.has("namespace")) return [];
-  const namespace = inputs.namespace as string | undefined;
-  return [
-    { place: `${namespace ?? ""}\0`, namespace, inputs: { name: inputs.interface, bridge: inputs.bridge } },
-  ];
+  const { interface: name, bridge, namespace } = inputs;
+  return [linkOf({ name, bridge, namespace })];
 }
 
 async function below(tunnel: Declared, port: Declared, bridge: string, host: Host): Promise<Finding[]> {

@@ -1,20 +1,9 @@
 /** IPv6 addresses: an interface has each once, whatever its prefix length, so one with another length is in the way. */
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { Lab } from "../harness/lab";
-import { Program } from "../harness/program";
+import { expect, test } from "vitest";
+import { lab, program, useTunLab } from "./tun-lab";
 
-let lab: Lab;
-let program: Program;
-
-beforeAll(async () => {
-  lab = await Lab.open();
-});
-afterAll(() => lab.close());
-beforeEach(async () => {
-  await lab.empty();
-  program = new Program();
-});
+useTunLab();
 
 const addresses = ["192.0.2.1/24", "2001:db8::1/64", "2001:db8:1::1/64"];
 

@@ -1,21 +1,11 @@
 /** What the kernel refuses of each kind of interface, and of a table, is said in its own words. */
 
 import { constants } from "node:os";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Lab } from "../harness/lab";
-import { Program } from "../harness/program";
+import { describe, expect, test } from "vitest";
 import { until } from "../harness/shell";
+import { lab, program, useTunLab } from "./tun-lab";
 
-let lab: Lab;
-let program: Program;
-beforeAll(async () => {
-  lab = await Lab.open();
-});
-afterAll(() => lab.close());
-beforeEach(async () => {
-  await lab.empty();
-  program = new Program();
-});
+useTunLab();
 
 const addresses = ["2001:db8::1/64"];
 const place = () => ({ namespace: lab.name });

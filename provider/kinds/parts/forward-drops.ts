@@ -232,7 +232,7 @@ function lossOf(of: ForwardChain, own: readonly { end: End; flows: Flows }[]): L
     ),
   );
   const bad = judged.filter(({ verdict }) => verdict.fate !== "accepts");
-  const worst = bad.find(({ verdict }) => verdict.fate === "drops") ?? bad[0];
+  const worst = worstOf(bad);
   if (worst === undefined) return undefined;
   const lost = [...new Set(bad.map(({ end }) => end))].map((end) => {
     const has = (kind: "asked" | "answers") => bad.some((each) => each.end === end && each.kind === kind);
@@ -243,6 +243,11 @@ function lossOf(of: ForwardChain, own: readonly { end: End; flows: Flows }[]): L
   );
   const bridged = (["drops", "may"] as const).find((fate) => fates.includes(fate)) ?? "accepts";
   return { of, lost, packet: worst.packet, verdict: worst.verdict, bridged };
+}
+
+/** Of what is lost, or may be. */
+function worstOf<T extends { verdict: ChainVerdict }>(bad: readonly T[]): T | undefined {
+  return bad.find(({ verdict }) => verdict.fate === "drops") ?? bad[0];
 }
 
 function problemOf(
@@ -361,10 +366,9 @@ export function bridgedDrop(
         packet,
         verdict: chainVerdict(of.contents, of.chain, packet),
       }));
-      const bad = judged.filter(({ verdict }) => verdict.fate !== "accepts");
-      return bad.find(({ verdict }) => verdict.fate === "drops") ?? bad[0] ?? [];
+      return worstOf(judged.filter(({ verdict }) => verdict.fate !== "accepts")) ?? [];
     });
-  const worst = lost.find(({ verdict }) => verdict.fate === "drops") ?? lost[0];
+  const worst = worstOf(lost);
   if (worst === undefined) return undefined;
   const which = lost.map(({ version }) => version.bridged).join(" and ");
   const packets = lost.map(({ version }) => version.name).join(" and ");
