@@ -25,8 +25,8 @@ interface Sources {
 /*
  * The engine asks for one resource after the other, many hundred times in a run, and to look at a namespace costs as
  * much as it has links and addresses, about 10 µs each: without more ado the square. So who writes waits for company
- * while the share of each is more than half a millisecond, and a plan takes what was seen a moment ago, so that
- * looking is a fiftieth of the work or so. Whoever is written for meanwhile will ask too.
+ * while the share of each is more than half a millisecond, and where there are more of them than that a plan takes what
+ * was seen a moment ago, so that looking is a fiftieth of the work or so. Whoever is written for meanwhile will ask too.
  */
 const objectsPerAsker = 50;
 const quietMilliseconds = 5;
@@ -73,8 +73,8 @@ export class Scenes {
   }
 
   /**
-   * As it was at most a moment ago (0.5 ms for each link and address, a second at most), and not before anything was
-   * last written from here. Errors: NAMESPACE_MISSING.
+   * As it is after the question; with more than 50 links and addresses, as it was at most a moment ago (0.5 ms for each,
+   * a second at most), and not before anything was last written from here. Errors: NAMESPACE_MISSING.
    */
   async lately(namespace: NamespaceName): Promise<Scene> {
     const last = this.latest.get(namespace);
@@ -104,7 +104,8 @@ export class Scenes {
 
   /** Milliseconds in which one look is enough. */
   private momentOf(namespace: NamespaceName): number {
-    return Math.min(this.sizeOf(namespace) * momentPerObject, longestMoment);
+    const size = this.sizeOf(namespace);
+    return size > objectsPerAsker ? Math.min(size * momentPerObject, longestMoment) : 0;
   }
 
   private sizeOf(namespace: NamespaceName): number {

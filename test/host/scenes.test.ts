@@ -54,6 +54,21 @@ test("but see what was written from here, and after a while what others wrote", 
   expect(await mtu()).toBe(1400);
 });
 
+test("in a small namespace a plan sees at once what others wrote", async () => {
+  const small = await Lab.open();
+  try {
+    await small.ip("tuntap", "add", "dev", "tap1", "mode", "tap");
+    const [{ host }, { host: others }] = [counting(), counting()];
+    const { ifindex } = (await host.scenes.lately(small.name)).links.named("tap1")!;
+    for (let mtu = 1301; mtu <= 1350; mtu++) {
+      await others.batch.send(small.name, [setLink(ifindex, { mtu })]);
+      expect((await host.scenes.lately(small.name)).links.named("tap1")?.mtu).toBe(mtu);
+    }
+  } finally {
+    await small.close();
+  }
+});
+
 test("who asks what others have there does not mind what was written from here, and sees theirs after a while", async () => {
   const { host, count } = counting();
   const mtu = async () => (await host.scenes.ofOthers(lab.name)).links.named("tap1")?.mtu;

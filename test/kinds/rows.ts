@@ -54,7 +54,7 @@ export function describeRows(
     test("a refresh shows the kernel's value, and the next run sets it back", async () => {
       await program.declare(kind, "dev0", base());
       await byHand();
-      const refreshed = await program.refresh("dev0");
+      const refreshed = await program.newRun().refresh("dev0");
       expect(refreshed?.notices.join()).toMatch(drift);
       expect((await program.declare(kind, "dev0", base())).operation).toBe("update");
       expect(await read()).toEqual(original);
