@@ -1,6 +1,7 @@
 import { blockedChange, consequence, onBusyOf } from "./busy";
 import { declaredIn } from "./compact";
 import {
+  type AnyProperty,
   covered,
   describeDifference,
   differences,
@@ -12,10 +13,11 @@ import {
   within,
 } from "./differences";
 import type { Host } from "./host/host";
-import type { BusyMode, Kind, Target, ValueSchema } from "./kinds/kind";
+import type { BusyMode, Inputs, Kind, Target, ValueSchema } from "./kinds/kind";
 import { listed } from "./members";
 import { rememberedOf } from "./remember";
 import {
+  declaredOf,
   mask,
   type Notice,
   nameOf,
@@ -163,7 +165,10 @@ export class Planner {
     const desired = await kind.desire(inputs, this.host);
     const found = differences(kind, target, desired, object, unknown);
     if (unset(kind, target, desired, object).length > 0) result.changes = true;
-    if (found.length === 0) return;
+    if (found.length === 0) {
+      result.changes ||= await this.isUnrecorded(kind, inputs, desired, recorded);
+      return;
+    }
     for (const { difference, verdict } of await judge(kind, target, object, found, this.host)) {
       const { property } = difference;
       result.changes = true;
@@ -183,6 +188,27 @@ export class Planner {
         note("warning", blockedChange(text, reason, onBusyOf(kind, inputs, this.onBusy)));
       }
     }
+  }
+
+  /**
+   * Whether what is declared, which the object is as, is not what is recorded: a bridge got another name, or others did the
+   * same before. By what is recorded it is decided later what is ours to take back.
+   */
+  private async isUnrecorded(
+    kind: Kind,
+    inputs: Inputs,
+    desired: unknown,
+    recorded: Outputs,
+  ): Promise<boolean> {
+    const before = declaredOf(kind, recorded);
+    const isNew = (name: string) => inputs[name] !== undefined && !equal(inputs[name], before[name]);
+    if (![...covered(kind)].some(isNew)) return false;
+    // What is recorded may mean nothing any more: an account that is gone.
+    const then = await kind.desire(before, this.host).catch(() => undefined);
+    if (then === undefined) return true;
+    const wanted = (of: unknown) =>
+      (kind.properties as readonly AnyProperty[]).map((property) => property.want(of, undefined));
+    return !equal(wanted(desired), wanted(then));
   }
 }
 

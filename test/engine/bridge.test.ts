@@ -103,3 +103,28 @@ test("a port of others stops the delete, and is named; the run may overrule that
   await workspace.succeed("down", "--on-busy", "force");
   expect((await lab.links()).map(({ ifname }) => ifname)).toEqual(["x0"]);
 });
+
+test("renamed by an alias of its resource, with its ports: nothing is left to do, and all of it goes", async () => {
+  await lab.ip("link", "add", "nic0", "type", "veth", "peer", "name", "peer0");
+  for (const name of ["nic0", "peer0"]) await lab.ip("link", "set", name, "up");
+  const before = await lab.snapshot();
+  const named = (name: string, options?: Record<string, unknown>): Declared[] => [
+    { kind: "Bridge", name, args: { namespace: lab.name }, options },
+    { kind: "TunInterface", name: "vm0", args: { namespace: lab.name, bridge: { $ref: `${name}.name` } } },
+    {
+      kind: "BridgePort",
+      name: "uplink",
+      args: { namespace: lab.name, interface: "nic0", bridge: { $ref: `${name}.name` } },
+    },
+  ];
+  workspace.declare(...named("br0"));
+  await workspace.succeed("up");
+  const { ifindex } = await lab.mustHave("br0");
+  workspace.declare(...named("lan0", { aliases: [{ name: "br0" }] }));
+  expect((await workspace.succeed("up")).changes).toMatchObject({ create: 0, replace: 0, delete: 0 });
+  expect((await lab.mustHave("lan0")).ifindex).toBe(ifindex);
+  await workspace.succeed("up", "--expect-no-changes");
+  await workspace.succeed("refresh", "--expect-no-changes");
+  await workspace.succeed("down");
+  expect(await lab.snapshot()).toBe(before);
+});

@@ -171,6 +171,10 @@ describe("bridge", () => {
     await lab.ip("link", "property", "add", "dev", "br0", "altname", "the-bridge");
     await program.declare(kind, "dev0", { ...bridged(), bridge: "the-bridge" });
     expect(await master()).toBe("br0");
+    const before = await lab.snapshot();
+    // Another word for it, to be recorded; nothing is written.
+    expect((await program.newRun().declare(kind, "dev0", bridged())).operation).toBe("update");
+    expect(await lab.snapshot()).toBe(before);
     expect((await program.newRun().declare(kind, "dev0", bridged())).operation).toBe("same");
     const { bridge, ...rest } = bridged();
     await program.declare(kind, "dev0", rest);
