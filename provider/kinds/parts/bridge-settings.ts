@@ -218,17 +218,37 @@ function ageingTime(
   return isPassing && set !== undefined ? set : shown / 100;
 }
 
+type Time = "forwardDelay" | "helloTime" | "maxAge";
+
+/**
+ * While another bridge is the root of the spanning tree, the kernel shows the times of that one
+ * (br_record_config_timeout_values, net/bridge/br_stp.c). What was set of this one cannot be read until it is the root
+ * itself, so it is taken for what was last written or seen; and what is newly declared is written, whatever is shown.
+ */
+function ownTime(name: Time): Partial<Row> {
+  return {
+    is: ({ link }, desired, recorded) => {
+      const { [name]: shown, rootPort = 0 } = link.bridge ?? {};
+      const known = (desired[name] ?? recorded?.[name]) as number | undefined;
+      if (shown !== undefined && rootPort !== 0 && known !== undefined) return known;
+      return shown === undefined ? undefined : seconds.read(shown);
+    },
+    unset: (desired, recorded) => desired[name] !== undefined && desired[name] !== recorded?.[name],
+  };
+}
+
 /** In the order in which they are written. */
 export const bridgeSettings = [
   row("priority", "priority", number),
   row("forwardDelay", "forwardDelay", seconds, {
+    ...ownTime("forwardDelay"),
     explain: (code) =>
       code === errno.ERANGE
         ? `STP is on, so the kernel takes ${leastForwardDelayOfStp} to 30 seconds: raise it, or declare \`stp\`: false.`
         : undefined,
   }),
-  row("helloTime", "helloTime", seconds),
-  row("maxAge", "maxAge", seconds),
+  row("helloTime", "helloTime", seconds, ownTime("helloTime")),
+  row("maxAge", "maxAge", seconds, ownTime("maxAge")),
   row("ageingTime", "ageingTime", seconds, { is: ageingTime }),
   // Delays that the protocol does not allow are written after it is off, and gone before it is on.
   row("stp", "stpState", onOff, { first: (want) => want === false }),
