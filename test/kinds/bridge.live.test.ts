@@ -271,6 +271,9 @@ test("the ageing time that STP shows for a while, after a port went up, is no dr
   expect(await lab.bridge("dev0")).toMatchObject({ ageing_time: 400 });
   expect((await program.newRun().declare(kind, "dev0", inputs)).operation).toBe("same");
   expect((await program.refresh("dev0"))?.outputs).toMatchObject({ ageingTime: 300 });
+  // Another one is written all the same.
+  expect((await program.declare(kind, "dev0", { ...inputs, ageingTime: 60 })).operation).toBe("update");
+  expect(await lab.bridge("dev0")).toMatchObject({ ageing_time: 6000 });
 });
 
 describe("the MAC address", () => {

@@ -218,14 +218,17 @@ function ageingTime(
   return isPassing && set !== undefined ? set : shown / 100;
 }
 
-type Time = "forwardDelay" | "helloTime" | "maxAge";
+/** What may be shown as it is wanted without being set: it is written once, where it is newly declared. */
+function isNew(name: Name): Row["unset"] {
+  return (desired, recorded) => desired[name] !== undefined && desired[name] !== recorded?.[name];
+}
 
 /**
  * While another bridge is the root of the spanning tree, the kernel shows the times of that one
  * (br_record_config_timeout_values, net/bridge/br_stp.c). What was set of this one cannot be read until it is the root
- * itself, so it is taken for what was last written or seen; and what is newly declared is written, whatever is shown.
+ * itself, so it is taken for what was last written or seen.
  */
-function ownTime(name: Time): Partial<Row> {
+function ownTime(name: "forwardDelay" | "helloTime" | "maxAge"): Partial<Row> {
   return {
     is: ({ link }, desired, recorded) => {
       const { [name]: shown, rootPort = 0 } = link.bridge ?? {};
@@ -233,7 +236,7 @@ function ownTime(name: Time): Partial<Row> {
       if (shown !== undefined && rootPort !== 0 && known !== undefined) return known;
       return shown === undefined ? undefined : seconds.read(shown);
     },
-    unset: (desired, recorded) => desired[name] !== undefined && desired[name] !== recorded?.[name],
+    unset: isNew(name),
   };
 }
 
@@ -249,7 +252,7 @@ export const bridgeSettings = [
   }),
   row("helloTime", "helloTime", seconds, ownTime("helloTime")),
   row("maxAge", "maxAge", seconds, ownTime("maxAge")),
-  row("ageingTime", "ageingTime", seconds, { is: ageingTime }),
+  row("ageingTime", "ageingTime", seconds, { is: ageingTime, unset: isNew("ageingTime") }),
   // Delays that the protocol does not allow are written after it is off, and gone before it is on.
   row("stp", "stpState", onOff, { first: (want) => want === false }),
   row("vlanDefaultPvid", "vlanDefaultPvid", number, {
