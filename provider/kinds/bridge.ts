@@ -85,9 +85,12 @@ function pinned(recorded: Inputs | undefined): string | undefined {
   return recorded?.[pinnedMac] as string | undefined;
 }
 
-/** The kernel keeps an mtu that was set, and only a change of it counts as setting: so it is another one before. */
+/**
+ * The kernel keeps an mtu that was set, and only a change of it counts as setting: so it is another one before. A larger
+ * one, as below 1280 IPv6 ends on the bridge, with its addresses and routes.
+ */
 function otherMtu(mtu: number): number {
-  return mtu === linkSettingInputs.mtu.minimum ? mtu + 1 : mtu - 1;
+  return mtu === linkSettingInputs.mtu.maximum ? mtu - 1 : mtu + 1;
 }
 
 const mtuProperty = linkSetting("mtu", {

@@ -340,6 +340,17 @@ describe("the mtu", () => {
     expect((await program.newRun().declare(kind, "dev0", declared)).operation).toBe("same");
   });
 
+  test("of 1280, the least for IPv6, takes no IPv6 away when it is declared later", async () => {
+    await program.declare(kind, "dev0", place());
+    await lab.ip("link", "set", "dev0", "mtu", "1280");
+    await lab.ip("addr", "add", "2001:db8::9/64", "dev", "dev0", "nodad");
+    await lab.ip("-6", "route", "add", "2001:db8:9::/64", "via", "2001:db8::1", "dev", "dev0");
+    const routes = await lab.ip("-6", "route");
+    await program.declare(kind, "dev0", { ...place(), mtu: 1280 });
+    expect(await lab.addresses("dev0")).toEqual(["2001:db8::9/64"]);
+    expect(await lab.ip("-6", "route")).toBe(routes);
+  });
+
   test("stays, too, when the bridge was deleted and made anew", async () => {
     await program.declare(kind, "dev0", { ...place(), mtu: 1500 });
     await lab.ip("link", "del", "dev0");
