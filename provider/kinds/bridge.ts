@@ -46,6 +46,9 @@ interface Desired extends DesiredSettings, DesiredBridgeSettings {
   addresses: DesiredAddresses | undefined;
 }
 
+/** No output where it is not declared: it changes with the ports. */
+const { observed: _, ...mtuInput } = linkSettingInputs.mtu;
+
 const inputs = {
   name: nameInput,
   address: addressInputs.address,
@@ -58,9 +61,9 @@ const inputs = {
       "MAC address, six bytes in hexadecimal (`52:54:00:12:34:56`), unicast. Default: one that is always the same for this resource of this stack, so that ports which come and go do not change it; a bridge that is taken over keeps its own.",
   },
   mtu: {
-    ...linkSettingInputs.mtu,
+    ...mtuInput,
     description:
-      "Largest packet in bytes. A declared one stays whatever ports join. Default: not managed (the kernel follows the smallest of the ports).",
+      "Largest packet in bytes. A declared one stays whatever ports join. Default: not managed, and no output (the kernel follows the smallest of the ports).",
   },
   up: linkSettingInputs.up,
   ...bridgeSettingInputs,
@@ -199,7 +202,7 @@ export const port = tap.name;`,
       netmask,
       addresses,
       macAddress,
-      mtu,
+      mtu: declared.mtu === undefined ? undefined : mtu,
       up,
       ...presentBridgeSettings(observed, desired, recorded),
       ifindex: observed.ifindex,

@@ -34,8 +34,8 @@ export interface BridgeArgs {
   macAddress?: pulumi.Input<string>;
 
   /**
-   * Largest packet in bytes. A declared one stays whatever ports join. Default: not managed (the kernel
-   * follows the smallest of the ports). A change is made in place.
+   * Largest packet in bytes. A declared one stays whatever ports join. Default: not managed, and no output
+   * (the kernel follows the smallest of the ports). A change is made in place.
    */
   mtu?: pulumi.Input<number>;
 
@@ -172,10 +172,10 @@ export class Bridge extends TuntapResource {
   declare readonly macAddress: pulumi.Output<string>;
 
   /**
-   * Largest packet in bytes. A declared one stays whatever ports join. Default: not managed (the kernel
-   * follows the smallest of the ports).
+   * Largest packet in bytes. A declared one stays whatever ports join. Default: not managed, and no output
+   * (the kernel follows the smallest of the ports).
    */
-  declare readonly mtu: pulumi.Output<number>;
+  declare readonly mtu: pulumi.Output<number | undefined>;
 
   /** Administrative state (IFF_UP). Setting it down takes IPv6 addresses and routes off the interface. */
   declare readonly up: pulumi.Output<boolean>;

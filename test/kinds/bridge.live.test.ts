@@ -359,11 +359,12 @@ describe("the mtu", () => {
     expect((await lab.mustHave("dev0")).mtu).toBe(1500);
   });
 
-  test("that is not follows the ports, which is no drift", async () => {
-    await program.declare(kind, "dev0", place());
+  test("that is not follows the ports, which is no drift, and nothing that a refresh finds", async () => {
+    const { outputs } = await program.declare(kind, "dev0", place());
     await strange("small0", "mtu", "1280", "master", "dev0");
     expect((await lab.mustHave("dev0")).mtu).toBe(1280);
     expect((await program.newRun().declare(kind, "dev0", place())).operation).toBe("same");
+    expect((await program.newRun().refresh("dev0"))?.outputs).toEqual(outputs);
   });
 });
 
