@@ -17,7 +17,7 @@ import { bridgeIndex, bridgeInput, bridgeProblems, bridgeProperty, presentBridge
 import { noteFormerPort, restoreFormerPort } from "./parts/former-port";
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
-import { adoptInput, namespaceInput } from "./parts/names";
+import { adoptInput, linkClaim, namespaceInput } from "./parts/names";
 import { formerIn, markedLink, marksOf, othersMarks, portMark } from "./parts/port-marks";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
@@ -255,10 +255,9 @@ async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Hos
   const link = links.named(name);
   if (link === undefined) {
     const { code, facts, remedy } = missing(name, place);
-    return [
-      ...problems,
-      { property: "interface", code, message: `${facts.message}. ${remedy}`, warning: true },
-    ];
+    const message = `${facts.message}. ${remedy}`;
+    const unless = [linkClaim(name, values)];
+    return [...problems, { property: "interface", code, message, warning: true, unless }];
   }
   if (!link.up && link.leases.length === 0) {
     const inside = place === undefined ? "" : ` -n ${place}`;

@@ -6,7 +6,7 @@ import { sameStack } from "../host/leases";
 import { type NftCommand, type NftContents, type NftTable, sameTable } from "../host/nftables";
 import type { InputSchema, Inputs, Kind, Obstacle, Problem, Property, Sighting, Target } from "./kind";
 import { forwardDrops } from "./parts/forward-drops";
-import { adoptInput, linkSpace } from "./parts/names";
+import { adoptInput, linkClaim } from "./parts/names";
 import {
   canonicalForwards,
   canonicalNetworks,
@@ -300,7 +300,7 @@ async function missingInterface({ outInterface, namespace }: Inputs, host: Host)
   const place = namespace as string | undefined;
   if ((await host.links.table(place)).named(outInterface)) return [];
   const message = `there is no interface ${JSON.stringify(outInterface)}, so nothing is translated or forwarded until there is one. If a resource of this program makes it, pass that resource's \`.name\``;
-  const unless = [{ space: linkSpace(place), name: outInterface }];
+  const unless = [linkClaim(outInterface, { namespace })];
   return [{ property: "outInterface", message, warning: true, unless }];
 }
 

@@ -110,7 +110,11 @@ test("renamed by an alias of its resource, with its ports: nothing is left to do
   const before = await lab.snapshot();
   const named = (name: string, options?: Record<string, unknown>): Declared[] => [
     { kind: "Bridge", name, args: { namespace: lab.name }, options },
-    { kind: "TunInterface", name: "vm0", args: { namespace: lab.name, bridge: { $ref: `${name}.name` } } },
+    {
+      kind: "TunInterface",
+      name: "vm0",
+      args: { namespace: lab.name, owner: "nobody", bridge: { $ref: `${name}.name` } },
+    },
     {
       kind: "BridgePort",
       name: "uplink",
@@ -118,10 +122,12 @@ test("renamed by an alias of its resource, with its ports: nothing is left to do
     },
   ];
   workspace.declare(...named("br0"));
-  await workspace.succeed("up");
+  expect(messages(await workspace.succeed("up"))).toBe("");
   const { ifindex } = await lab.mustHave("br0");
   workspace.declare(...named("lan0", { aliases: [{ name: "br0" }] }));
-  expect((await workspace.succeed("up")).changes).toMatchObject({ create: 0, replace: 0, delete: 0 });
+  const renamed = await workspace.succeed("up");
+  expect(renamed.changes).toMatchObject({ create: 0, replace: 0, delete: 0 });
+  expect(messages(renamed)).toBe("");
   expect((await lab.mustHave("lan0")).ifindex).toBe(ifindex);
   await workspace.succeed("up", "--expect-no-changes");
   await workspace.succeed("refresh", "--expect-no-changes");

@@ -3,6 +3,7 @@ import type { Host } from "../../host/host";
 import { describeLink, type Link, type LinkTable, noteCarrier, setLink } from "../../host/links";
 import type { InputSchema, Inputs, Problem, Property } from "../kind";
 import { linksToCheck, type ObservedLink } from "./link";
+import { linkClaim } from "./names";
 import { live } from "./verdicts";
 
 export const bridgeInput = {
@@ -103,7 +104,8 @@ export async function bridgeProblems(
     return [{ property: "bridge", code: "NOT_A_BRIDGE", message }];
   }
   const message = `bridge ${JSON.stringify(bridge)} does not exist${namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
-  return [{ property: "bridge", code: "BRIDGE_MISSING", message, warning: true }];
+  const unless = [linkClaim(bridge, inputs)];
+  return [{ property: "bridge", code: "BRIDGE_MISSING", message, warning: true, unless }];
 }
 
 /** Whether there is room for the ports beside those of others. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { InputSchema } from "../kind";
+import type { InputSchema, Inputs } from "../kind";
 
 /** IFNAMSIZ - 1 (linux/if.h). The kernel cuts longer names silently, so they are refused here. */
 export const linkNameBytes = 15;
@@ -33,6 +33,11 @@ export function linkNameProblem(name: string): string | undefined {
 /** Links of one namespace share their names, whatever their kind. */
 export function linkSpace(namespace: string | undefined): string {
   return `link:${namespace ?? ""}`;
+}
+
+/** What a resource of the program has claimed that makes the link of that name, for `Problem.unless`. */
+export function linkClaim(name: string, { namespace }: Inputs): { space: string; name: string } {
+  return { space: linkSpace(namespace as string | undefined), name };
 }
 
 /** Namespaces have their names for themselves. */

@@ -5,6 +5,7 @@ import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
 import { ipv6MinimumMtu } from "./addresses";
 import { linksToCheck } from "./link";
+import { linkClaim } from "./names";
 
 /**
  * Canonical text of a valid destination: `default`, `::/0`, `192.0.2.0/24`.
@@ -149,5 +150,5 @@ export async function interfaceProblems(
   if (typeof name !== "string" || links === undefined || links.named(name)) return [];
   const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
   const message = `interface ${JSON.stringify(name)} does not exist${where}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
-  return [{ property: "interface", message, warning: true }];
+  return [{ property: "interface", message, warning: true, unless: [linkClaim(name, inputs)] }];
 }

@@ -5,6 +5,7 @@ import { isInterimName } from "../../host/leases";
 import { describeLink } from "../../host/links";
 import type { Inputs, Problem } from "../kind";
 import { linksToCheck } from "./link";
+import { linkClaim } from "./names";
 import { desiredPeers, peerText } from "./vxlan-peers";
 
 function isMulticast(address: string): boolean {
@@ -162,7 +163,8 @@ export async function underlayProblems(
   if (typeof device === "string" && links.named(device) === undefined) {
     const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
     const message = `device ${JSON.stringify(device)} does not exist${where}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
-    problems.push({ property: "device", code: "DEVICE_MISSING", message, warning: true });
+    const unless = [linkClaim(device, inputs)];
+    problems.push({ property: "device", code: "DEVICE_MISSING", message, warning: true, unless });
   }
   const known = !unknown.has("vni") && !unknown.has("destinationPort") && !unknown.has("name");
   const other = known
