@@ -19,7 +19,7 @@ export const errorTable = {
   },
   NAME_CLAIMED: {
     meaning:
-      "Two resources of one program claim the same: the name of an interface, namespace or table, a setting, a module, a route, or a port that is forwarded.",
+      "Two resources of one program claim the same: the name of an interface, namespace or table, a setting, a module, a route, a VNI, or a port that is forwarded.",
     remedy: "Give one of them another `name`, or declare it once.",
   },
   FOREIGN_LINK: {

@@ -32,13 +32,13 @@ import {
   presentSettings,
 } from "./parts/link-settings";
 import { makeLink } from "./parts/making";
-import { adoptInput, nameInput, namespaceInput } from "./parts/names";
+import { adoptInput, linkSpace, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
 import { giveBack, takeOver } from "./parts/taking-over";
 import { replace } from "./parts/verdicts";
-import { underlayProblems, vxlanRules } from "./parts/vxlan-checks";
+import { underlayProblems, vniClaims, vxlanRules } from "./parts/vxlan-checks";
 import {
   desiredPeers,
   type ObservedVxlan,
@@ -49,6 +49,7 @@ import {
 import {
   type DesiredVxlan,
   desiredVxlan,
+  holdsVni,
   newVxlan,
   presentVxlan,
   vxlanInputs,
@@ -150,7 +151,7 @@ async function create(target: Target, desired: Desired, host: Host): Promise<voi
 function creationError(
   { errno, extack }: Reply,
   interim: string,
-  { vni, destinationPort }: Desired,
+  desired: Desired,
   lease: string,
   links: LinkTable,
 ): TuntapError {
@@ -161,7 +162,8 @@ function creationError(
     );
   const namesake = links.named(interim);
   if (namesake) return nameTaken(interim, namesake, { errno });
-  const other = links.all.find(({ vxlan }) => vxlan?.id === vni && vxlan?.port === destinationPort);
+  const { vni, destinationPort } = desired;
+  const other = links.all.find((link) => holdsVni(link.vxlan, desired));
   const ours = other?.leases.some((theirs) => sameStack(theirs, lease)) === true;
   const whose = other
     ? describeLink(other)
@@ -198,6 +200,10 @@ export const name = segment.name;`,
   outputs: {
     ifindex: { type: "integer", description: "Index of the interface in its namespace." },
   },
+  claims: (values, unknown) => [
+    { space: linkSpace(values.namespace as string | undefined), name: String(values.name) },
+    ...vniClaims(values, unknown),
+  ],
   rules: (values) => [...addressRules(values), ...portRules(values), ...vxlanRules(values)],
   async hostRules(values, unknown, host) {
     const problems = await Promise.all([

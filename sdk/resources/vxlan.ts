@@ -185,8 +185,8 @@ export interface VxlanArgs {
 
   /**
    * Number of the network (VXLAN network identifier, the `id` of `ip link`), the same at all ends: 0 to
-   * 16777215. In a namespace there is one interface for each and `destinationPort`. When it changes, the
-   * interface is made anew. A change makes the object anew: it is deleted first.
+   * 16777215. In a namespace there is one interface for each, `destinationPort` and family of addresses. When
+   * it changes, the interface is made anew. A change makes the object anew: it is deleted first.
    */
   vni: pulumi.Input<number>;
 
@@ -330,8 +330,8 @@ export class Vxlan extends TuntapResource {
 
   /**
    * Number of the network (VXLAN network identifier, the `id` of `ip link`), the same at all ends: 0 to
-   * 16777215. In a namespace there is one interface for each and `destinationPort`. When it changes, the
-   * interface is made anew.
+   * 16777215. In a namespace there is one interface for each, `destinationPort` and family of addresses. When
+   * it changes, the interface is made anew.
    */
   declare readonly vni: pulumi.Output<number>;
 

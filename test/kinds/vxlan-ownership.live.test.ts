@@ -138,11 +138,46 @@ describe("what the kernel refuses", () => {
 
   test("one of this very stack, with what to do", async () => {
     await program.declare(kind, "dev0", settings());
-    await expect(program.declare(kind, "dev1", settings())).rejects.toMatchObject({
+    // In a run that does not declare the first any more.
+    await expect(program.newRun().declare(kind, "dev1", settings())).rejects.toMatchObject({
       code: "VNI_TAKEN",
       message: expect.stringMatching(/That one is of this stack\. .*`aliases`/),
     });
     expect(await names()).toEqual(["dev0"]);
+  });
+
+  test("one of this very program, in the plan, unless the other is of IPv6, or elsewhere", async () => {
+    const inputs = { ...place(), vni: 42, local: "192.0.2.1" };
+    await program.check(kind, "dev0", inputs);
+    expect((await program.check(kind, "dev1", inputs)).problems).toEqual([
+      expect.objectContaining({
+        property: "vni",
+        code: "NAME_CLAIMED",
+        message: expect.stringMatching(
+          /^vni "42 at destinationPort 4789" is claimed by Vxlan "dev0" of this program already; choose another/,
+        ),
+      }),
+    ]);
+    for (const more of [
+      { local: "2001:db8::1" },
+      { destinationPort: 4790 },
+      { namespace: "elsewhere" },
+      { vni: 43 },
+    ])
+      expect((await program.check(kind, "dev2", { ...inputs, ...more })).problems).toEqual([]);
+    await program.check(kind, "dev0", { ...inputs, vni: 44 });
+    expect((await program.check(kind, "dev1", inputs)).problems).toEqual([]);
+  });
+
+  test("but not one of IPv6 beside one of IPv4, which the kernel tells apart", async () => {
+    const six = ["local", "2001:db8::1", "dstport", "4789"];
+    await lab.ip("link", "add", "x0", "type", "vxlan", "id", "42", ...six);
+    const { notices } = await program.check(kind, "dev0", settings());
+    expect(notices.map(({ message }) => message).join()).not.toMatch(/vni/);
+    await program.declare(kind, "dev0", settings());
+    await expect(program.newRun().declare(kind, "dev1", settings())).rejects.toThrow(
+      /vni 42 at destinationPort 4789 is that of vxlan "dev0"/,
+    );
   });
 
   test("one that went into another namespace, which cannot be seen", async () => {

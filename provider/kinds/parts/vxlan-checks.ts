@@ -3,10 +3,11 @@ import { mayHaveSeveral } from "../../host/forwarding";
 import type { Host } from "../../host/host";
 import { isInterimName } from "../../host/leases";
 import { describeLink } from "../../host/links";
-import type { Inputs, Problem } from "../kind";
+import type { Claim, Inputs, Problem } from "../kind";
 import { linksToCheck } from "./link";
 import { linkClaim } from "./names";
 import { desiredPeers, peerText } from "./vxlan-peers";
+import { desiredVxlan, holdsVni } from "./vxlan-settings";
 
 function isMulticast(address: string): boolean {
   const first = Number(address.split(".")[0]);
@@ -166,10 +167,9 @@ export async function underlayProblems(
     const unless = [linkClaim(device, inputs)];
     problems.push({ property: "device", code: "DEVICE_MISSING", message, warning: true, unless });
   }
-  const known = !unknown.has("vni") && !unknown.has("destinationPort") && !unknown.has("name");
-  const other = known
-    ? links.all.find(({ vxlan }) => vxlan?.id === vni && vxlan?.port === destinationPort)
-    : undefined;
+  const wanted = desiredVxlan(inputs);
+  const known = !unknown.has("name") && decidesOnVni.every((input) => !unknown.has(input));
+  const other = known ? links.all.find(({ vxlan }) => holdsVni(vxlan, wanted)) : undefined;
   // One with a lease may be this very resource's, or give the number up in this run; so may one that is half made.
   const isStranger = other && other.leases.length === 0 && !isInterimName(other.name);
   if (isStranger && other.name !== name) {
@@ -177,4 +177,22 @@ export async function underlayProblems(
     problems.push({ property: "vni", code: "VNI_TAKEN", message, warning: true });
   }
   return problems;
+}
+
+/** The inputs that tell which other interfaces the kernel does not allow beside it. */
+const decidesOnVni = ["vni", "destinationPort", "local", "remote", "group"];
+
+/** Its VNI, which one of a program can have; of link-local addresses, which count by the device, nothing is said. */
+export function vniClaims(inputs: Inputs, unknown: ReadonlySet<string>): Claim[] {
+  const { vni, destinationPort, family = 4, local, remote } = desiredVxlan(inputs);
+  const isLinkLocal = [local, remote].some((address) => address !== undefined && /^fe[89ab]/.test(address));
+  if (isLinkLocal || decidesOnVni.some((input) => unknown.has(input))) return [];
+  return [
+    {
+      space: `vni:${family}:${inputs.namespace ?? ""}`,
+      name: `${vni} at destinationPort ${destinationPort}`,
+      input: "vni",
+      advice: "choose another `vni` or `destinationPort`",
+    },
+  ];
 }

@@ -28,7 +28,7 @@ export const vxlanInputs = {
     required: true,
     change: "replace",
     description:
-      "Number of the network (VXLAN network identifier, the `id` of `ip link`), the same at all ends: 0 to 16777215. In a namespace there is one interface for each and `destinationPort`. When it changes, the interface is made anew.",
+      "Number of the network (VXLAN network identifier, the `id` of `ip link`), the same at all ends: 0 to 16777215. In a namespace there is one interface for each, `destinationPort` and family of addresses. When it changes, the interface is made anew.",
   },
   local: {
     type: "string",
@@ -171,6 +171,14 @@ function familyOf({ group6, local6 }: VxlanData): 4 | 6 {
 }
 
 const none = "";
+
+/** Whether an interface leaves no room for the wanted one in its namespace (vxlan_config_validate, drivers/net/vxlan). */
+export function holdsVni(
+  seen: VxlanData | undefined,
+  { vni, destinationPort, family = 4 }: DesiredVxlan,
+): boolean {
+  return seen?.id === vni && seen?.port === destinationPort && familyOf(seen ?? {}) === family;
+}
 
 function localOf({ local, local6 }: VxlanData): string {
   return canonical(local ?? local6) ?? none;
