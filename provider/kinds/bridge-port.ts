@@ -18,7 +18,7 @@ import { noteFormerPort, restoreFormerPort } from "./parts/former-port";
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, linkClaim, namespaceInput } from "./parts/names";
-import { formerIn, markedLink, marksOf, othersMarks, portMark } from "./parts/port-marks";
+import { formerIn, markedLink, marksOf, marksOfStack, othersMarks, portMark } from "./parts/port-marks";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
 
@@ -102,7 +102,9 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const master = masterOf(observed);
   if (!master || wanted.adopt === true || isNamed(observed, master, wanted.bridge)) return { caution };
   const object = { ...observed, former: master.name, formerPort: undefined };
-  return { obstacle: { object, sameStack: false, leased: false } };
+  // Put there by a resource that this one takes the place of: it goes over from that one's bridge.
+  const sameStack = marksOfStack(observed.link, target.lease).length > 0;
+  return { obstacle: { object, sameStack, leased: false } };
 }
 
 function shares({ link, namespace }: ObservedLink, { lease }: Target): string | undefined {
@@ -123,6 +125,14 @@ function isKept(observed: Observed, { lease }: Target): boolean {
 
 function isNamed({ neighbours }: ObservedLink, link: Link, name: unknown): boolean {
   return typeof name === "string" && neighbours.named(name)?.ifindex === link.ifindex;
+}
+
+/** Whether it is a port of the bridge that this resource put it on, which others may have renamed. */
+function isOnOurs(observed: ObservedLink, { recorded, wanted }: Target): boolean {
+  const master = masterOf(observed);
+  if (master === undefined) return false;
+  const isRecorded = recorded?.__bootId === observed.bootId && recorded.__bridgeIndex === master.ifindex;
+  return isRecorded || isNamed(observed, master, recorded?.bridge ?? wanted?.bridge);
 }
 
 function describe(observed: ObservedLink): string {
@@ -199,7 +209,7 @@ async function create(target: Target, desired: Desired, host: Host): Promise<Inp
   const wanted = bridgeIndex(neighbours, desired.bridge ?? "");
   if (link.master !== wanted) await refuseLockout(observed, desired, host);
   // Put there by another resource, its way back is that one's.
-  const [other] = link.master === wanted ? othersMarks(link, target.lease) : [];
+  const [other] = link.master === wanted ? othersMarks(link, target.lease) : marksOfStack(link, target.lease);
   const former = other === undefined ? (masterOf(observed)?.name ?? "") : formerIn(other);
   const formerPort = other === undefined ? await noteFormerPort(observed, host) : undefined;
   const mark = addAlternativeName(ifindex, portMark(target.lease, former));
@@ -225,12 +235,10 @@ function missing(name: string, namespace: string | undefined): TuntapError {
  */
 async function remove(target: Target, observed: Observed, host: Host): Promise<void> {
   const { link, namespace, neighbours, ifindex, former, formerPort } = observed;
-  const master = masterOf(observed);
-  const bridge = target.recorded?.bridge ?? target.wanted?.bridge;
   const back = former === "" ? 0 : (neighbours.named(former)?.ifindex ?? 0);
   const writes = marksOf(link, target.lease).map((name) => removeAlternativeName(ifindex, name));
-  const stayed = master !== undefined && isNamed(observed, master, bridge) && !isKept(observed, target);
-  if (stayed && back !== master.ifindex) writes.unshift(setLink(ifindex, { master: back }));
+  const stayed = isOnOurs(observed, target) && !isKept(observed, target);
+  if (stayed && back !== link.master) writes.unshift(setLink(ifindex, { master: back }));
   const replies = await host.batch.send(namespace, writes);
   if (stayed && back !== 0 && formerPort !== undefined && replies.every((reply) => accepted(reply)))
     replies.push(...(await restoreFormerPort(formerPort, observed, host)));
@@ -293,10 +301,8 @@ async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Hos
 /** To take it off cuts off what leads over the bridge by it, but for routes that this package made. */
 async function inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined> {
   const { link, namespace, neighbours } = observed;
-  const { allowLockout, bridge } = target.recorded ?? target.wanted ?? {};
-  const master = masterOf(observed);
-  if (allowLockout === true || !master || !isNamed(observed, master, bridge) || isKept(observed, target))
-    return undefined;
+  const { allowLockout } = target.recorded ?? target.wanted ?? {};
+  if (allowLockout === true || !isOnOurs(observed, target) || isKept(observed, target)) return undefined;
   return lifeline({ link, namespace, links: neighbours }, host, "others");
 }
 
@@ -350,8 +356,9 @@ export const port = uplink.interface;`,
     ...presentPort(observed, desired),
     ifindex: observed.ifindex,
   }),
-  remember: ({ bootId, former, formerPort }) => ({
+  remember: ({ bootId, link, former, formerPort }) => ({
     __bootId: bootId,
+    __bridgeIndex: link.master,
     __former: former,
     ...(formerPort !== undefined && { __formerPort: formerPort }),
   }),

@@ -108,6 +108,16 @@ describe("an interface of others", () => {
     expect(await ports()).toEqual(before);
   });
 
+  test("on a bridge that others renamed goes back, too, when the resource goes", async () => {
+    const before = await ports();
+    await program.declare(kind, "uplink", port());
+    await lab.ip("link", "set", "br0", "name", "lan0");
+    await program.newRun().remove("uplink");
+    expect(await master()).toBeUndefined();
+    await lab.ip("link", "set", "lan0", "name", "br0");
+    expect(await ports()).toEqual(before);
+  });
+
   test("whose name another one has now gives place to that one", async () => {
     await program.declare(kind, "uplink", port());
     await lab.ip("link", "set", "nic0", "name", "wan0");
@@ -206,6 +216,23 @@ describe("two programs that put one interface on the same bridge", () => {
     expect(await master()).toBe("br0");
     await second.newRun().remove("uplink");
     expect(await master()).toBe("br1");
+    expect(await altnames()).toEqual([]);
+  });
+
+  test("one that was given another logical name, with its bridge, goes over to the new one, and back at last", async () => {
+    const bridge = { namespace: lab.name, name: "lan0" };
+    const declared = port({ bridge: "lan0" });
+    await program.declare("Bridge", "one", bridge);
+    await program.declare(kind, "uplink", declared);
+    await program.newRun().declare("Bridge", "two", bridge);
+    expect((await program.declare(kind, "again", declared)).operation).toBe("create");
+    await program.remove("uplink");
+    await program.remove("one");
+    expect(await master()).toBe("lan0");
+    expect((await program.newRun().declare("Bridge", "two", bridge)).operation).toBe("same");
+    expect((await program.declare(kind, "again", declared)).operation).toBe("same");
+    await program.newRun().removeAll();
+    expect(await master()).toBeUndefined();
     expect(await altnames()).toEqual([]);
   });
 

@@ -9,6 +9,8 @@ import type { Link, LinkTable } from "../../host/links";
 const prefix = "tuntap-port-";
 /** Of the lease: its stack and its resource. */
 const digits = 32;
+/** Of these, the resource. */
+const resourceDigits = 20;
 
 /** @param former what it was a port of before; empty for nothing. */
 export function portMark(lease: string, former: string): string {
@@ -31,6 +33,12 @@ const pattern = new RegExp(`^${prefix}[0-9a-f]{${digits}}(-|$)`);
 export function othersMarks(link: Link, lease: string): string[] {
   const own = marksOf(link, lease);
   return link.alternativeNames.filter((name) => pattern.test(name) && !own.includes(name));
+}
+
+/** Those of them that are of the lease's own stack. */
+export function marksOfStack(link: Link, lease: string): string[] {
+  const ofStack = prefix + lease.slice(-digits, -resourceDigits);
+  return othersMarks(link, lease).filter((name) => name.startsWith(ofStack));
 }
 
 /** What the interface of a mark was a port of before. */
