@@ -18,7 +18,15 @@ import { noteFormerPort, restoreFormerPort } from "./parts/former-port";
 import { linksToCheck, type ObservedLink, observeLink } from "./parts/link";
 import { lifeline } from "./parts/lockout";
 import { adoptInput, linkClaim, namespaceInput } from "./parts/names";
-import { formerIn, markedLink, marksOf, marksOfStack, othersMarks, portMark } from "./parts/port-marks";
+import {
+  formerIn,
+  isMarked,
+  markedLink,
+  marksOf,
+  marksOfStack,
+  othersMarks,
+  portMark,
+} from "./parts/port-marks";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
 
@@ -281,7 +289,11 @@ async function hostRules(values: Inputs, unknown: ReadonlySet<string>, host: Hos
   const wanted = typeof bridge === "string" ? links.named(bridge)?.ifindex : undefined;
   if (link.master === wanted) return problems;
   const reason = allowLockout === true ? undefined : await lifeline({ link, namespace: place, links }, host);
-  if (reason !== undefined) {
+  // What it is on may be that very bridge, under the name that it has now; then nothing is cut off.
+  if (reason !== undefined && wanted === undefined && link.master !== 0 && isMarked(link)) {
+    const message = `bridge ${JSON.stringify(bridge)} is not there yet: unless the one that interface ${JSON.stringify(name)} is on gets that name, this will be refused, as it is ${reason}`;
+    problems.push({ property: "bridge", message, warning: true });
+  } else if (reason !== undefined) {
     const message = `interface ${JSON.stringify(name)} cannot be put on a bridge: it is ${reason}`;
     const { remedy } = new TuntapError("LOCKOUT", { message });
     problems.push({ property: "interface", code: "LOCKOUT", message: `${message}. ${remedy}` });

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { kind, master, port, useNicLab } from "./nic-lab";
-import { lab, program } from "./tun-lab";
+import { lab, program, said } from "./tun-lab";
 
 useNicLab();
 
@@ -195,6 +195,30 @@ describe("a lockout", () => {
       await addresses("nic0");
       await connected("192.0.2.77", made);
     });
+  });
+
+  test("is none where its bridge gets another name; as long as that is not there, the plan says what may be", async () => {
+    const named = (name: string) => ({ namespace: lab.name, name });
+    await program.declare("Bridge", "lan", named("lan0"));
+    await program.declare(kind, "uplink", port({ bridge: "lan0" }));
+    await addresses("lan0");
+    await lab.ip("link", "set", "lan0", "up");
+    await route("default", "via", "192.0.2.1");
+    const told =
+      /bridge "lan1" is not there yet: unless the one that interface "nic0" is on gets that name, this will be refused, as it is in use: .*default/;
+    const { bridge, ...known } = port();
+    for (const plan of [
+      await program.newRun().plan(kind, "uplink", port({ bridge: "lan1" })),
+      await program.plan(kind, "uplink", known, ["bridge"]),
+    ])
+      expect(said(plan)).not.toMatch(/LOCKOUT/);
+    const { problems, notices } = await program.check(kind, "uplink", port({ bridge: "lan1" }));
+    expect(problems).toEqual([]);
+    expect(said({ notices })).toMatch(told);
+    await program.declare("Bridge", "lan", named("lan1"));
+    expect((await program.declare(kind, "uplink", port({ bridge: "lan1" }))).notices).toEqual([]);
+    expect(await master()).toBe("lan1");
+    await expect(program.declare(kind, "uplink", port({ bridge: "br1" }))).rejects.toThrow(/LOCKOUT/);
   });
 
   test("by a drift that is repaired is refused, too, and so is leaving a bridge with the default route", async () => {

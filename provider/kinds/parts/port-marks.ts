@@ -29,6 +29,11 @@ export function marksOf({ alternativeNames }: Link, lease: string): string[] {
 
 const pattern = new RegExp(`^${prefix}[0-9a-f]{${digits}}(-|$)`);
 
+/** Whether any BridgePort has the interface on a bridge. */
+export function isMarked({ alternativeNames }: Link): boolean {
+  return alternativeNames.some((name) => pattern.test(name));
+}
+
 /** The marks of other resources on an interface: all of them have it on the bridge. */
 export function othersMarks(link: Link, lease: string): string[] {
   const own = marksOf(link, lease);
