@@ -155,11 +155,12 @@ const { messages: _, ...bridgeRow } = bridgeProperty;
  * other interface has that.
  */
 function nameAs(wanted: string | undefined, observed: Observed, recorded: Inputs | undefined): string {
+  const { link, ifindex, neighbours } = observed;
   const before = recorded?.interface as string | undefined;
-  if (wanted === undefined || (before !== undefined && before !== wanted))
-    return before ?? observed.link.name;
-  const namesake = observed.neighbours.named(wanted);
-  return !namesake || namesake.ifindex === observed.ifindex ? wanted : observed.link.name;
+  const namesake = wanted === undefined ? undefined : neighbours.named(wanted);
+  if (wanted !== undefined && namesake?.ifindex === ifindex) return wanted;
+  if (wanted === undefined || (before !== undefined && before !== wanted)) return before ?? link.name;
+  return namesake ? link.name : wanted;
 }
 
 const interfaceRow: Property<Desired, Observed, string> = {

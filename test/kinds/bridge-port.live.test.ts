@@ -108,6 +108,20 @@ describe("an interface of others", () => {
     expect(await ports()).toEqual(before);
   });
 
+  test("that others renamed stays on the bridge when the program follows with its name", async () => {
+    await program.declare(kind, "uplink", port());
+    await lab.ip("link", "set", "nic0", "name", "wan0");
+    const renamed = port({ interface: "wan0" });
+    const { operation, notices, outputs } = await program.newRun().declare(kind, "uplink", renamed);
+    expect([operation, notices, outputs.interface]).toEqual(["update", [], "wan0"]);
+    expect((await program.newRun().declare(kind, "uplink", renamed)).operation).toBe("same");
+    // Another one of the former name is none of it.
+    await lab.ip("tuntap", "add", "nic0", "mode", "tap");
+    expect((await program.newRun().declare(kind, "uplink", renamed)).operation).toBe("same");
+    await program.newRun().remove("uplink");
+    expect((await lab.mustHave("wan0")).master).toBeUndefined();
+  });
+
   test("on a bridge that others renamed goes back, too, when the resource goes", async () => {
     const before = await ports();
     await program.declare(kind, "uplink", port());
