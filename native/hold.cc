@@ -184,8 +184,8 @@ std::vector<HoldResult> run_hold_operations(const NamespaceName& place,
     } catch (const SystemError& error) {
       // What became of operations before this one is to be told all the same.
       if (results.empty()) throw;
-      // Of the namespace: opened is nothing else here that could fail so.
-      results.push_back({error.number, error.operation == "open" ? "setns" : error.operation, 0});
+      // Only the namespace can be missing.
+      results.push_back({error.number, error.number == ENOENT ? "setns" : error.operation, 0});
     }
   }
   return results;

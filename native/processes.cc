@@ -55,11 +55,26 @@ struct Attachment {
   bool detached;
 };
 
-/// Calls visit(number) for each entry of the directory that is a number. False, and no more, where it may not
-/// or cannot look: processes end while they are looked at.
+/// After a look that failed: processes end while they are looked at, and some may not be looked at. But
+/// nobody must seem to hold nothing because this process has no descriptor left to look with.
+void require_means(const char* operation, const std::string& path = {}) {
+  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) throw SystemError{errno, operation, path, {}};
+}
+
+/// Takes the result of a call that makes a descriptor; none where there is nothing to see.
+Descriptor descriptor_or_nothing(int number, const char* operation, const std::string& path = {}) {
+  if (number < 0) require_means(operation, path);
+  return Descriptor(number);
+}
+
+/// Calls visit(number) for each entry of the directory that is a number. False, and no more, where there is
+/// nothing to see.
 bool each_number(const std::string& path, const std::function<void(int)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(path.c_str()), ::closedir);
-  if (!listing) return false;
+  if (!listing) {
+    require_means("opendir", path);
+    return false;
+  }
   while (const dirent* entry = ::readdir(listing.get())) {
     int number = 0;
     const char* const end = entry->d_name + std::strlen(entry->d_name);
@@ -70,7 +85,7 @@ bool each_number(const std::string& path, const std::function<void(int)>& visit)
 }
 
 std::string read_file(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file = descriptor_or_nothing(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path);
   char buffer[4096];
   const ssize_t size = file ? ::read(file.number(), buffer, sizeof buffer) : -1;
   return size < 0 ? std::string() : std::string(buffer, size);
@@ -148,13 +163,15 @@ bool is_tun_node(const std::string& path) {
 std::optional<Attachment> ask_descriptor(const Thread& thread, int descriptor) {
 #if defined(SYS_pidfd_open) && defined(SYS_pidfd_getfd)
   const unsigned flags = thread.is_main() ? 0 : PIDFD_THREAD;
-  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, thread.number, flags)));
+  const Descriptor process =
+      descriptor_or_nothing(static_cast<int>(::syscall(SYS_pidfd_open, thread.number, flags)), "pidfd_open");
   if (!process) return std::nullopt;
-  const Descriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process.number(), descriptor, 0)));
+  const Descriptor copy = descriptor_or_nothing(
+      static_cast<int>(::syscall(SYS_pidfd_getfd, process.number(), descriptor, 0)), "pidfd_getfd");
   if (!copy) return std::nullopt;
   ifreq interface {};
   if (::ioctl(copy.number(), TUNGETIFF, &interface) < 0) return std::nullopt;
-  const Descriptor place(::ioctl(copy.number(), TUNGETDEVNETNS));
+  const Descriptor place = descriptor_or_nothing(::ioctl(copy.number(), TUNGETDEVNETNS), "TUNGETDEVNETNS");
   struct stat found {};
   if (!place || ::fstat(place.number(), &found) < 0) return std::nullopt;
   return Attachment{std::string(interface.ifr_name, strnlen(interface.ifr_name, IFNAMSIZ)),

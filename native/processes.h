@@ -25,6 +25,7 @@ struct Holder {
 };
 
 /// One entry for each attached descriptor of another process, or of this one if no operation here opened it.
+/// Errors: also where this process lacks descriptors or memory to see them all.
 std::vector<Holder> find_holders(const NamespaceName& name);
 
 /// The lease that a keeper (keeper.h) names. None if the process is no keeper, whatever it says of itself.

@@ -185,22 +185,29 @@ TEST(what_cannot_be_kept_is_refused_and_left_as_it_is) {
   CHECK_EQUAL(error_of([&] { start("multi", multi, "nowhere"); }), ENOENT);
 }
 
-TEST(what_was_done_is_told_also_where_descriptors_run_out) {
+TEST(nothing_is_begun_where_descriptors_run_out) {
   const int index = create("tap0");
-  using Kind = HoldOperation::Kind;
-  std::vector<HoldResult> results;
+  Kept keeper(start("tap0", index).pid);
   int error = 0;
-  // One for the namespace. The first operation needs none, the second a socket.
-  with_descriptors_left(1, [&] {
-    error = error_of([&] {
-      results = run_hold_operations(
-          std::nullopt, {{Kind::end, "no%name", 7, 0, {}}, {Kind::end, "tap0", index, 0, {}}}, {});
-    });
-  });
-  CHECK_EQUAL(error, 0);
-  CHECK_EQUAL(results[0].number, ENODEV);
-  CHECK_EQUAL(results[1].number, EMFILE);
-  CHECK_EQUAL(results[1].step, "socket");
+  // One for the namespace, and none to look for keepers with.
+  with_descriptors_left(1, [&] { error = error_of([&] { end("tap0", index); }); });
+  CHECK_EQUAL(error, EMFILE);
+  CHECK(keeper.running());
+  CHECK_EQUAL(end("tap0", index).pid, keeper.pid());
+}
+
+TEST(what_was_done_is_told_also_where_the_namespace_goes) {
+  add_namespace("blue", std::nullopt);
+  int index = 0;
+  in_namespace("blue", [&] { index = create("tap0"); });
+  std::ofstream("/run/remover") << "#!/bin/sh\numount -l /run/netns/blue && rm /run/netns/blue\n";
+  CHECK(::chmod("/run/remover", 0755) == 0);
+  const auto results = run_hold_operations(
+      "blue", {start_of("tap0", index), {HoldOperation::Kind::end, "tap0", index, 0, {}}}, "/run/remover");
+  CHECK_EQUAL(results[0].number, EPIPE);
+  CHECK_EQUAL(results[0].status.value_or(-1), 0);
+  CHECK_EQUAL(results[1].number, ENOENT);
+  CHECK_EQUAL(results[1].step, "setns");
 }
 
 TEST(a_helper_that_cannot_be_started_leaves_nothing) {

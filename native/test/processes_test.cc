@@ -172,6 +172,25 @@ TEST(a_process_holds_what_it_has_after_its_main_thread_ended) {
   CHECK_EQUAL(inside[0].command, blue[0].process.command);
 }
 
+TEST(nobody_is_overlooked_where_descriptors_run_out) {
+  add_namespace("blue", std::nullopt);
+  const Child child([] {
+    attach("tap0", IFF_TAP | IFF_NO_PI);
+    enter("blue");
+  });
+  size_t enough = 0;
+  for (bool seen = false; !seen; ++enough) {
+    int error = 0;
+    const auto look = [&] { seen = find_holders(std::nullopt).size() == 1; };
+    with_descriptors_left(enough, [&] { error = error_of(look); });
+    CHECK_EQUAL(error, seen ? 0 : EMFILE);
+  }
+  CHECK(enough > 3);
+  int error = 0;
+  with_descriptors_left(1, [&] { error = error_of([] { find_namespace_processes("blue"); }); });
+  CHECK_EQUAL(error, EMFILE);
+}
+
 TEST(this_process_holds_what_it_opened_itself) {
   const Descriptor tun(attach("tap0", IFF_TAP | IFF_NO_PI));
   const auto holders = find_holders(std::nullopt);
