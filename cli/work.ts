@@ -76,7 +76,8 @@ async function apply(command: Command, session: Session, planned: Plan, began: n
   };
   const ending = await perform(session, command, "apply", applied, planned.steps.size);
   const steps = stepsOf(planned.steps, applied.steps);
-  if (!ending.succeeded) return { ...fail(applied, ending, terminal, whatIsLeft(planned, applied)), steps };
+  if (!ending.succeeded)
+    return { ...fail(applied, ending, terminal, whatIsLeft(command, planned, applied)), steps };
   if (command === "up") session.declared.record();
   terminal.say(
     `Done: ${countChanges(applied.changes(), "done", applied.kind)} (${seconds(Date.now() - began)})`,
@@ -129,7 +130,7 @@ function fail(plan: Plan, ending: Ending, terminal: Terminal, left: string): Res
 }
 
 /** After a run that did not end well: what was done, what was not, and what may be half made. */
-function whatIsLeft(planned: Plan, applied: Plan): string {
+function whatIsLeft(command: Command, planned: Plan, applied: Plan): string {
   const wanted = [...planned.steps.values()].filter((step) => step.operation !== "same");
   const state = (urn: string) => applied.steps.get(urn)?.state;
   const open = wanted.filter((step) => state(step.urn) === "running").map((step) => step.urn);
@@ -140,7 +141,7 @@ function whatIsLeft(planned: Plan, applied: Plan): string {
   const parts = [`${finished} of ${wanted.length} done`];
   if (left.length) parts.push(`not done: ${listOf(left)}`);
   if (open.length) parts.push(`begun, end unknown: ${listOf(open)}`);
-  return `${parts.join("; ")}; the next "tuntap up" goes on from here`;
+  return `${parts.join("; ")}; the next "tuntap ${command}" goes on from here`;
 }
 
 function about(message: Diagnostic): string {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lab, object, slow } from "./tool";
@@ -261,6 +261,21 @@ describe("what goes wrong", () => {
         { name: "b", state: "failed" },
         { name: "c", state: "planned" },
       ]);
+    },
+    slow,
+  );
+
+  it(
+    "names the command that goes on, which for a down is no up",
+    async () => {
+      const { tuntap, store } = lab();
+      await tuntap(["up", "--yes"]);
+      // What the provider cannot remove as a file.
+      rmSync(join(store, "a.json"));
+      mkdirSync(join(store, "a.json"));
+      const down = await tuntap(["down", "--yes"]);
+      expect(down.code, down.all).toBe(1);
+      expect(down.stderr).toMatch(/1 of 2 done; not done: Thing a; the next "tuntap down" goes on from here/);
     },
     slow,
   );
