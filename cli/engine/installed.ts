@@ -1,5 +1,5 @@
 /** Engines that are already here: on PATH, or in the cache. */
-import { accessSync, constants, existsSync, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { userHome } from "../ownership";
 import { runProcess } from "./process";
@@ -60,7 +60,8 @@ export function which(name: string): string | undefined {
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    // A folder can be "executed" too.
+    return statSync(file).isFile();
   } catch {
     return false;
   }

@@ -70,6 +70,19 @@ describe("the engine", () => {
   );
 
   it(
+    "is no folder of that name on PATH",
+    async () => {
+      const host = bareHost();
+      mkdirSync(join(host.bin, "pulumi"));
+      mkdirSync(join(host.bin, "go"));
+      const told = await host.tell();
+      expect(told.stderr).toContain("PATH: there is no pulumi");
+      expect(told.stderr).toContain("built with Go: there is no go");
+    },
+    slow,
+  );
+
+  it(
     "on PATH that is too old, or lacks its launcher, gives way to the cached one, and that is said",
     async () => {
       const old = bareHost();
