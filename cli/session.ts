@@ -67,7 +67,7 @@ export async function openSession(
     giveBackState(project, state, shortName(options.stack));
   };
   try {
-    Object.assign(process.env, { TUNTAP_INSTANCE: state.env.TUNTAP_INSTANCE });
+    Object.assign(process.env, { TUNTAP_INSTANCE: state.env.TUNTAP_INSTANCE, no_grpc_proxy: withoutProxy() });
     const settings = openSettings(project, state, options.stack, options.config);
     if (needs.lock) clearLocks(project, state, options.stack, terminal);
     if (state.backend.folder) await clearTorn(state.backend.folder, terminal);
@@ -186,9 +186,15 @@ function watchedProviders(): Record<string, string> {
   return { NODE_OPTIONS: [process.env.NODE_OPTIONS, preload].filter(Boolean).join(" ") };
 }
 
-/** The engine's providers are started with `node`: let it be this one, also where sudo hides the user's PATH. */
+/** The engine's providers are started with `node`: where PATH has none, as sudo's may, it is this one. */
 function pathWithNode(): string {
   return [process.env.PATH, dirname(process.execPath)].filter(Boolean).join(delimiter);
+}
+
+/** The engine is on this host, but gRPC asks a proxy for it where one is set (grpc-js, http_proxy.ts). */
+function withoutProxy(): string {
+  const given = process.env.no_grpc_proxy || process.env.no_proxy;
+  return [given, "127.0.0.1"].filter(Boolean).join();
 }
 
 function warnOfEntry(project: Project, terminal: Terminal): void {

@@ -183,3 +183,20 @@ describe("the engine", () => {
     expect(pinned).toContain(`github.com/pulumi/pulumi/sdk/v3 v${engineVersion}`);
   });
 });
+
+describe("a proxy of the host's", () => {
+  it(
+    "does not stand between the program, the engine and its providers",
+    async () => {
+      const proxy = "http://127.0.0.1:9";
+      const at = lab();
+      const up = await at.tuntap(["up", "--yes"], {
+        http_proxy: proxy,
+        https_proxy: proxy,
+        no_proxy: "example.org",
+      });
+      expect(up.code, up.all).toBe(0);
+    },
+    slow,
+  );
+});
