@@ -1,8 +1,9 @@
 /** Locks of a state folder that a dead engine left behind. */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { Failure } from "./failure";
+import { statFields } from "./process-stat";
 
 export interface Lock {
   file: string;
@@ -91,19 +92,15 @@ function readLock(file: string): Lock | undefined {
 
 /** A process with this number that began after the lock was written is another one. */
 function isAlive(pid: number, since: Date): boolean {
-  const born = statSync(`/proc/${pid}`, { throwIfNoEntry: false }) && startOf(pid);
+  const born = startOf(pid);
   if (!born) return false;
   return Number.isNaN(since.getTime()) || born <= since.getTime() + 2000;
 }
 
+/** In milliseconds since 1970; undefined of one that has ended. */
 function startOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] === "Z" || fields[0] === "X") return undefined;
-    const boot = Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1]);
-    return (boot + Number(fields[19]) / 100) * 1000;
-  } catch {
-    return undefined;
-  }
+  const fields = statFields(pid);
+  if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
+  const boot = Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1]);
+  return (boot + Number(fields[19]) / 100) * 1000;
 }

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parentOf, statFields } from "./process-stat";
 import type { Terminal } from "./terminal";
 
 const insistMilliseconds = 2000;
@@ -92,10 +93,6 @@ function engines(): number[] {
   return numbers.map(Number).filter((pid) => parentOf(pid) === process.pid && nameOf(pid) === "pulumi");
 }
 
-function parentOf(pid: number): number | undefined {
-  return statFields(String(pid))?.[1];
-}
-
 function nameOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
@@ -104,21 +101,8 @@ function nameOf(pid: number): string {
   }
 }
 
-/** The fields of a process after its name: state, parent, group, session, terminal, foreground group … */
-function statFields(pid: string): number[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat
-      .slice(stat.lastIndexOf(")") + 2)
-      .split(" ")
-      .map(Number);
-  } catch {
-    return undefined;
-  }
-}
-
 /** The engine is in our process group; where that is the terminal's foreground group, Ctrl-C went to both. */
 function engineHasIt(): boolean {
-  const [, , group, , , foreground = -1] = statFields("self") ?? [];
-  return foreground > 0 && foreground === group;
+  const [, , group, , , foreground] = statFields("self") ?? [];
+  return Number(foreground) > 0 && foreground === group;
 }
