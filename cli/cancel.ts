@@ -48,7 +48,7 @@ async function askToEnd(
   terminal: Terminal,
 ): Promise<void> {
   terminal.note(`asking process ${lock.pid} to end`);
-  process.kill(lock.pid, "SIGINT");
+  interrupt(lock.pid);
   const until = Date.now() + patience;
   const held = () =>
     findLocks(folder, project.name, stack).some(
@@ -61,6 +61,16 @@ async function askToEnd(
     throw new Failure(
       `process ${lock.pid} does not end; end it with: kill -9 ${lock.pid}, then cancel again`,
     );
+}
+
+function interrupt(pid: number): void {
+  try {
+    process.kill(pid, "SIGINT");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EPERM")
+      throw new Failure(`process ${pid} is another user's: run this as that user, or as root`);
+    // It ended in this moment.
+  }
 }
 
 async function cancelInService(

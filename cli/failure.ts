@@ -18,6 +18,11 @@ export function usage(message: string): Failure {
   return new Failure(message, exitCode.usage);
 }
 
+/** What cannot be read would look as if it were not there. */
+export function notYours(path: string): Failure {
+  return new Failure(`${path} is not yours to read: run this as its owner, or as root`);
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

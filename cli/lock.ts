@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { Failure } from "./failure";
+import { Failure, notYours } from "./failure";
 import { statFields } from "./process-stat";
 
 export interface Lock {
@@ -32,10 +32,17 @@ export function anyLiveLock(folder: string): boolean {
   const base = join(folder, ".pulumi", "locks");
   if (!existsSync(base)) return false;
   return readdirSync(base, { recursive: true, withFileTypes: true }).some(
-    (entry) =>
-      entry.name.endsWith(".json") &&
-      ["alive", "elsewhere"].includes(readLock(join(entry.parentPath, entry.name))?.holder ?? ""),
+    (entry) => entry.name.endsWith(".json") && mayBeHeld(join(entry.parentPath, entry.name)),
   );
+}
+
+function mayBeHeld(file: string): boolean {
+  try {
+    return ["alive", "elsewhere"].includes(readLock(file)?.holder ?? "");
+  } catch {
+    // Another user's, of another stack perhaps.
+    return true;
+  }
 }
 
 /** Removes the locks of dead processes and gives them; a lock that somebody may hold is an error. */
@@ -84,7 +91,8 @@ function readLock(file: string): Lock | undefined {
     const since = new Date(String(content.timestamp));
     const holder = host !== hostname() ? "elsewhere" : isAlive(pid, since) ? "alive" : "dead";
     return { file, pid, host, user: String(content.username), since, holder };
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") throw notYours(file);
     // It was removed in this moment, or is no lock.
     return undefined;
   }

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { Failure } from "./failure";
+import { notYours } from "./failure";
 import { giveBack, inside, invoker, makeFolder, ownedByInvoker } from "./ownership";
 import type { Project } from "./project";
 
@@ -51,12 +51,11 @@ export function lookAtState(project: Project): State {
   return { home, backend, env: environmentOf(home, backend) };
 }
 
-/** What cannot be read would look as if it were not there. */
 function mustRead(folder: string): void {
   try {
     accessSync(folder, constants.R_OK | constants.X_OK);
   } catch {
-    throw new Failure(`${folder} is not yours to read: run this as its owner, or as root`);
+    throw notYours(folder);
   }
 }
 

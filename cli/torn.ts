@@ -43,7 +43,7 @@ function isJson(file: string): boolean {
     JSON.parse(readFileSync(file, "utf8"));
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT";
+    return !(error instanceof SyntaxError);
   }
 }
 

@@ -1,9 +1,23 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { childOf, type Lab, lab, object, slow, waitFor } from "./tool";
 
+const isRoot = process.getuid?.() === 0;
+/** Somebody who is not root. */
+const user = 12345;
 const locks = (at: Lab) => join(at.root, ".tuntap/state/.pulumi/locks/organization/lab/dev");
 const stateOf = (at: Lab) => readFileSync(join(at.root, ".tuntap/state/.pulumi/stacks/lab/dev.json"), "utf8");
 const lockFiles = (at: Lab) => readdirSync(locks(at)).filter((name) => name.endsWith(".json"));
@@ -16,10 +30,12 @@ async function inTheMiddle(at: Lab, delay = 8000) {
   return { up, engine };
 }
 
-function writeLock(at: Lab, lock: { pid: number; hostname: string; timestamp?: string }): void {
+function writeLock(at: Lab, lock: { pid: number; hostname: string; timestamp?: string }): string {
   mkdirSync(locks(at), { recursive: true });
   const content = { username: "somebody", timestamp: new Date().toISOString(), ...lock };
-  writeFileSync(join(locks(at), "11111111-2222-3333-4444-555555555555.json"), JSON.stringify(content));
+  const file = join(locks(at), "11111111-2222-3333-4444-555555555555.json");
+  writeFileSync(file, JSON.stringify(content));
+  return file;
 }
 
 describe("after kill -9 of the engine in the middle of a create", () => {
@@ -97,6 +113,51 @@ describe("a lock", () => {
       const up = await at.tuntap(["up", "--yes"]);
       expect(up.code, up.all).toBe(0);
       expect(up.stderr).toContain(`removed the lock of process ${process.pid}, which is dead`);
+    },
+    slow,
+  );
+
+  it.skipIf(!isRoot)(
+    "of another user's: not taken for none where it cannot be read, and why it cannot be cancelled is said",
+    async () => {
+      const at = lab({ "index.js": "exports.a = 1;" });
+      const ready = await at.tuntap(["up", "--yes"]);
+      expect(ready.code, ready.all).toBe(0);
+      const holder = spawn("sleep", ["600"], { uid: user });
+      const file = writeLock(at, { pid: holder.pid ?? 0, hostname: hostname() });
+      const attributes = join(at.root, ".tuntap/state/.pulumi/stacks/lab/dev.json.attrs");
+      expect(existsSync(attributes)).toBe(true);
+      try {
+        const cancelled = await at.without(["kill"], ["cancel"]);
+        expect(cancelled.stderr).toBe(
+          `asking process ${holder.pid} to end\nerror: process ${holder.pid} is another user's: run this as that user, or as root\n`,
+        );
+        expect(cancelled.code).toBe(1);
+        for (const path of [file, attributes]) {
+          chmodSync(path, 0o600);
+          chownSync(path, user, user);
+        }
+        for (const command of ["cancel", "status"]) {
+          const ran = await at.without(["dac_override", "dac_read_search"], [command]);
+          expect(ran.all).toContain(`${file} is not yours to read: run this as its owner, or as root`);
+          expect(ran.code).toBe(1);
+        }
+        expect(existsSync(attributes)).toBe(true);
+        // One of another stack is not in the way, but nothing is cleared beside it.
+        const other = join(locks(at), "..", "other.json");
+        renameSync(file, other);
+        const torn = join(at.root, ".tuntap/state/.pulumi/stacks/torn.attrs");
+        writeFileSync(torn, "");
+        const beside = await at.without(["dac_override", "dac_read_search"], ["status"]);
+        expect(beside.all).not.toContain("not yours to read");
+        expect(existsSync(torn)).toBe(true);
+        // What is closed is not half-written.
+        rmSync(other);
+        await at.without(["dac_override", "dac_read_search"], ["status"]);
+        expect([torn, attributes].map((path) => existsSync(path))).toEqual([false, true]);
+      } finally {
+        holder.kill();
+      }
     },
     slow,
   );

@@ -63,6 +63,8 @@ export interface Lab {
   store: string;
   tuntap(args: string[], env?: Record<string, string>): Promise<Ran>;
   start(args: string[], env?: Record<string, string>): Running;
+  /** As root without these capabilities, so that what is another user's is closed to it. */
+  without(capabilities: string[], args: string[]): Promise<Ran>;
   /** On a pseudo-terminal, as its foreground process group. */
   onTerminal(args: string[]): Running;
   env(extra?: Record<string, string>): NodeJS.ProcessEnv;
@@ -100,6 +102,14 @@ export function lab(files: Record<string, string> = {}): Lab {
     read: (file) => readFileSync(join(root, file), "utf8"),
     start,
     tuntap: (args, extra) => start(args, extra).ended,
+    without: (capabilities, args) => {
+      const less = capabilities.map((each) => `-${each}`).join();
+      return launch(
+        ["setpriv", `--bounding-set=${less}`, `--inh-caps=${less}`, ...command, ...args],
+        root,
+        env(),
+      ).ended;
+    },
     onTerminal: (args) => {
       const line = [...command, ...args].map((word) => `'${word}'`).join(" ");
       return launch(
