@@ -31,7 +31,12 @@ export async function perform(
   const stopProgress = followProgress(titles[phase][command], plan, session.terminal, total);
   try {
     mustGoOn(session);
-    await callEngine(session, command, phase, (event) => plan.record(event), interruption.signal);
+    const onEvent = (event: EngineEvent) => {
+      // Nothing else does it print (pkg/backend/cancellation_scope.go of the engine).
+      if (event.stdoutEvent) interruption.reachedEngine();
+      plan.record(event);
+    };
+    await callEngine(session, command, phase, onEvent, interruption.signal);
     mustGoOn(session);
     return { succeeded: true, interrupted: interruption.interrupted() };
   } catch (error) {

@@ -38,6 +38,20 @@ describe("a signal in the middle of a create", () => {
   );
 
   it(
+    "SIGTERM to the command and then to its whole group, as timeout(1) sends it, reaches the engine once",
+    async () => {
+      const at = lab();
+      const up = at.inGroup(["up", "--yes", "--config", "delay=5000"]);
+      await inTheMiddle(at, up);
+      const leader = up.child.pid ?? 0;
+      process.kill(leader, "SIGTERM");
+      process.kill(-leader, "SIGTERM");
+      await endedCleanly(at, await up.ended);
+    },
+    slow,
+  );
+
+  it(
     "a second SIGTERM makes the engine end at once",
     async () => {
       const at = lab();

@@ -63,6 +63,8 @@ export interface Lab {
   store: string;
   tuntap(args: string[], env?: Record<string, string>): Promise<Ran>;
   start(args: string[], env?: Record<string, string>): Running;
+  /** As the leader of a process group of its own. */
+  inGroup(args: string[]): Running;
   /** As root without these capabilities, so that what is another user's is closed to it. */
   without(capabilities: string[], args: string[]): Promise<Ran>;
   /** On a pseudo-terminal, as its foreground process group. */
@@ -102,6 +104,7 @@ export function lab(files: Record<string, string> = {}): Lab {
     read: (file) => readFileSync(join(root, file), "utf8"),
     start,
     tuntap: (args, extra) => start(args, extra).ended,
+    inGroup: (args) => launch(["setsid", ...command, ...args], root, env()),
     without: (capabilities, args) => {
       const less = capabilities.map((each) => `-${each}`).join();
       return launch(

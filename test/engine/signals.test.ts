@@ -60,7 +60,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const engine = engineOf(await crash.held(slow.name));
     const processes = [engine, ...descendants(engine)];
     child.kill(signal);
-    await sleep(500);
+    await sleep(1500);
     expect(lives(engine)).toBe(true);
     crash.release(slow.name);
 
@@ -86,7 +86,7 @@ test("SIGTERM while it plans: nothing is changed", async () => {
   const engine = engineOf(await crash.held(slow.name));
   const processes = [engine, ...descendants(engine)];
   child.kill("SIGTERM");
-  await sleep(500);
+  await sleep(1500);
   crash.release(slow.name);
   const { code, stderr } = await finished;
   expect(code, stderr).toBe(1);
