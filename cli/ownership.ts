@@ -31,11 +31,11 @@ export function inside(path: string, folder: string): boolean {
   return step === "" || !(step.startsWith("..") || step.startsWith("/"));
 }
 
-/** Makes a folder with its parents; each one made here belongs to the user. */
+/** Makes a folder with its parents; in a folder of the user's, each one made here belongs to the user. */
 export function makeFolder(path: string, mode = 0o755): void {
   const first = mkdirSync(path, { recursive: true, mode });
   const user = invoker();
-  if (!first || !user) return;
+  if (!first || !user || !ownedByInvoker(dirname(first))) return;
   for (let at = path; inside(at, first); at = dirname(at)) chownSync(at, user.uid, user.gid);
 }
 

@@ -40,7 +40,7 @@ export function openState(project: Project): State {
     makeFolder(join(home, "state"), 0o700);
     if (!passphraseGiven()) writeOnce(passphraseFile(home), randomBytes(24).toString("base64url"), 0o600);
   }
-  giveBack(home);
+  giveBackHome(project, home);
   return { home, backend, env: environmentOf(home, backend) };
 }
 
@@ -113,12 +113,17 @@ export function isSelected({ name, file }: Project, { backend, env }: State, sta
 export function giveBackState(project: Project, state: State, stack: string): void {
   const user = invoker();
   if (!user) return;
-  giveBack(state.home);
+  giveBackHome(project, state.home);
   if (ownedByInvoker(project.settingsFolder)) giveBack(join(project.settingsFolder, `Pulumi.${stack}.yaml`));
   const folder = state.backend.folder;
   if (folder && ownedByInvoker(folder)) giveBack(join(folder, ".pulumi"));
   // Workspaces and credentials, where root works in the user's home; plugins are many and lie deeper.
   if (inside(pulumiHome(), user.home)) giveBack(pulumiHome(), 2);
+}
+
+/** In a folder of root's own it stays root's. */
+function giveBackHome({ root }: Project, home: string): void {
+  if (ownedByInvoker(root)) giveBack(home);
 }
 
 function ownBackend(home: string): Backend {

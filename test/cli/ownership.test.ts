@@ -58,6 +58,19 @@ describe("under sudo", () => {
   );
 
   it.skipIf(!root)(
+    "in a folder of root's, it stays root's",
+    async () => {
+      const at = lab({ "index.js": "exports.a = 1;" });
+      const sudo = { SUDO_UID: String(user), SUDO_GID: String(group) };
+      const up = await at.tuntap(["up", "--yes"], sudo);
+      expect(up.code, up.all).toBe(0);
+      const owners = [...walk(join(at.root, ".tuntap"))].map((path) => lstatSync(path).uid);
+      expect(new Set(owners)).toEqual(new Set([0]));
+    },
+    slow,
+  );
+
+  it.skipIf(!root)(
     "files of others stay theirs",
     async () => {
       const at = lab({ "index.js": "exports.a = 1;" });
