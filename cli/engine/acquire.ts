@@ -1,19 +1,11 @@
 /** Getting an engine into the cache: the official install, or a build with Go. */
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, cpSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { messageOf } from "../failure";
-import { giveBack, inside, invoker, makeFolder } from "../ownership";
+import { giveBack, inside, invoker } from "../ownership";
 import { seconds, type Terminal } from "../terminal";
+import { makeWorkFolder } from "../work-folder";
 import { cacheFolder, launcher, type Search, searchCache, which } from "./installed";
 import { type Finished, runProcess } from "./process";
 import { atLeast, engineVersion, findVersion, minimumGo } from "./version";
@@ -94,7 +86,7 @@ function mustSucceed(what: string, result: Finished): void {
   throw new Error(`${what} failed: ${lines.slice(-5).join("\n")}`);
 }
 
-/** Works in a folder beside the final one and renames at the end: never half an engine, also when two run at once. */
+/** Never half an engine, also when two run at once. */
 async function intoCache(
   terminal: Terminal,
   what: string | (() => string),
@@ -103,9 +95,7 @@ async function intoCache(
   const began = Date.now();
   const describe = typeof what === "string" ? () => what : what;
   const line = () => `${describe()} (${seconds(Date.now() - began)})`;
-  makeFolder(cacheFolder());
-  removeLeftovers();
-  const root = mkdtempSync(join(cacheFolder(), `.${engineVersion}-${process.pid}-`));
+  const root = makeWorkFolder(cacheFolder(), engineVersion);
   terminal.status(line);
   const reminder = terminal.live ? undefined : setInterval(() => terminal.note(line()), 20_000);
   try {
@@ -134,14 +124,5 @@ function publish(root: string): void {
   } catch (error) {
     // Another process was faster; its engine is the same.
     if (!searchCache().engine) throw error;
-  }
-}
-
-/** Folders of builds that were killed. */
-function removeLeftovers(): void {
-  for (const name of readdirSync(cacheFolder())) {
-    const pid = /^\.[\d.]+-(\d+)-/.exec(name)?.[1];
-    if (pid && !existsSync(`/proc/${pid}`))
-      rmSync(join(cacheFolder(), name), { recursive: true, force: true });
   }
 }

@@ -1,5 +1,14 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -52,4 +61,46 @@ test("without Python there is no package, and a reason", () => {
   const result = pack({ PATH: bin });
   expectNoPackage(result);
   expect(result.errors).toMatch(/spawnSync python3 ENOENT/);
+});
+
+/** Instead of Python: installs an empty file as the compiler, which takes so many seconds. */
+const standIn = `#!/bin/sh
+case $2 in
+  venv) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+  pip)
+    for target; do :; done
+    sleep "$SECONDS_TO_INSTALL" && mkdir -p "$target/ziglang" && : >"$target/ziglang/zig"
+    ;;
+esac
+`;
+
+test("two that install the compiler at once: the first one's stays, and what a killed one left goes", async () => {
+  const bin = join(folder, "bin");
+  const place = join(folder, "cache/pulumi-tuntap/zig");
+  mkdirSync(bin);
+  mkdirSync(join(place, ".0.1.2-99999999-killed"), { recursive: true });
+  writeFileSync(join(bin, "python3"), standIn, { mode: 0o755 });
+  const install = (seconds: number) => {
+    const script = `process.stdout.write(require("./tools/prebuild/zig").ensureZig())`;
+    const child = spawn(process.execPath, ["--require", "tsx/cjs", "-e", script], {
+      cwd: repository,
+      env: {
+        ...process.env,
+        PATH: `${bin}:${process.env.PATH}`,
+        XDG_CACHE_HOME: join(folder, "cache"),
+        SECONDS_TO_INSTALL: String(seconds),
+      },
+    });
+    let path = "";
+    child.stdout.on("data", (data) => {
+      path += data;
+    });
+    return new Promise<string>((done) => child.on("close", () => done(path)));
+  };
+  const late = install(6);
+  const first = await install(1);
+  const { ino } = statSync(first);
+  expect(await late).toBe(first);
+  expect(statSync(first).ino).toBe(ino);
+  expect(readdirSync(place)).toEqual([first.split("/").at(-3)]);
 });

@@ -1,8 +1,9 @@
 /** The compiler behind the prebuilt files: Zig, as PyPI's `ziglang`, pinned by hash and kept in the user's cache. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { giveBack, makeFolder, userHome } from "../../cli/ownership";
+import { giveBack, userHome } from "../../cli/ownership";
+import { makeWorkFolder } from "../../cli/work-folder";
 
 const requirements = join(__dirname, "requirements.txt");
 const cache = join(process.env.XDG_CACHE_HOME || join(userHome(), ".cache"), "pulumi-tuntap", "zig");
@@ -14,11 +15,13 @@ export const environment = {
   ZIG_LOCAL_CACHE_DIR: join(cache, "cache"),
 };
 
+const place = join(cache, version);
+const compiler = join(place, "ziglang", "zig");
+
 /** Path of the compiler; installed where it is not there yet. */
 export function ensureZig(): string {
-  const path = join(cache, version, "ziglang", "zig");
-  if (!existsSync(path)) install(join(cache, version));
-  return path;
+  if (!existsSync(compiler)) install();
+  return compiler;
 }
 
 /** Keeps what is worth keeping with the user, also under sudo. */
@@ -26,17 +29,18 @@ export function giveCacheBack(): void {
   giveBack(cache);
 }
 
-/** Works in a folder beside the final one and renames at the end, so that there is never half a compiler. */
-function install(place: string): void {
+/** Never half a compiler, also when two run at once. */
+function install(): void {
   process.stderr.write(`prebuild: installing ziglang ${version}, once (about 100 MB) …\n`);
-  makeFolder(cache);
-  const work = mkdtempSync(join(cache, `.${version}-`));
+  const work = makeWorkFolder(cache, version);
   try {
     python("python3", "-m", "venv", join(work, "venv"));
     const options = ["--quiet", "--no-cache-dir", "--no-input", "--disable-pip-version-check", "--no-deps"];
     const source = ["--only-binary", ":all:", "--require-hashes", "-r", requirements];
     const target = join(work, "packages");
     python(join(work, "venv/bin/python"), "-m", "pip", "install", ...options, ...source, "--target", target);
+    // Another run was faster, and its compiler may be at work by now.
+    if (existsSync(compiler)) return;
     rmSync(place, { recursive: true, force: true });
     renameSync(target, place);
   } finally {
