@@ -54,6 +54,7 @@ export class Plan {
   onStep?: (step: Step) => void;
   onDiagnostic?: (diagnostic: Diagnostic) => void;
   readonly #vanished = new Set<string>();
+  #stackBefore: Properties | undefined;
   readonly #ends: ReadonlySet<string>;
 
   /** Of a refresh, the end of a step says what was found; otherwise refreshing is only the beginning. */
@@ -125,13 +126,11 @@ export class Plan {
     if (!outputs || metadata.op === "refresh") return;
     // The stack ends twice in a preview: as registered, without outputs, and with those of the program.
     this.stackOutputs = outputs;
-    this.stackBefore ??= metadata.old?.outputs ?? {};
+    this.#stackBefore ??= metadata.old?.outputs ?? {};
   }
 
-  stackBefore: Properties | undefined;
-
   outputsChanged(): boolean {
-    return differ(this.stackBefore ?? {}, this.stackOutputs);
+    return differ(this.#stackBefore ?? {}, this.stackOutputs);
   }
 
   #step(metadata: StepEventMetadata, state: Step["state"]): void {

@@ -91,7 +91,7 @@ function showPlan(plan: Plan, session: Session): void {
   for (const line of renderPlan(plan, terminal, options.diff)) terminal.say(line);
   for (const message of groupByResource(plan.diagnostics).get("") ?? [])
     terminal.say(`  ${renderMessage(message, terminal)}`);
-  showOrphans(plan, terminal);
+  showStray(plan, terminal);
 }
 
 function showSummary(command: Command, plan: Plan, session: Session): void {
@@ -104,7 +104,7 @@ function showSummary(command: Command, plan: Plan, session: Session): void {
 }
 
 /** Messages on resources that no step mentions: a check that failed is one. */
-function showOrphans(plan: Plan, terminal: Terminal): void {
+function showStray(plan: Plan, terminal: Terminal): void {
   for (const message of plan.diagnostics) {
     if (message.urn && !plan.steps.has(message.urn))
       terminal.say(`  ${about(message)}${renderMessage(message, terminal)}`);

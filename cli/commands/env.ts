@@ -1,6 +1,6 @@
 import { delimiter, dirname } from "node:path";
 import type { Command } from "commander";
-import { withStack } from "../options";
+import { shortName, withStack } from "../options";
 import { quote } from "../shell";
 
 export function env(program: Command): void {
@@ -25,6 +25,6 @@ export function env(program: Command): void {
       variables.PATH = `${dirname(found.path)}${delimiter}${process.env.PATH ?? ""}`;
     const words = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
     terminal.say(`export ${words.join(" ")}`);
-    giveBackState(project, state, "dev");
+    giveBackState(project, state, shortName(options.stack));
   });
 }
