@@ -76,7 +76,10 @@ export function dnsmasqCommands(settings: DnsmasqSettings): DnsmasqCommands {
     ensure,
   ];
   const remove = [...common, `files=${quote(files.join(" "))}`, removal];
-  const stdin = settings.hosts.map((host) => `${host.macAddress},${host.address},${host.name}\n`).join("");
+  // With the domain: a bare `100`, `5m` or `ignore` would be taken for a lease time, or for a word of dnsmasq's own.
+  const line = ({ macAddress, address, name }: DnsmasqHost) =>
+    `${macAddress},${address},${name}.${settings.domain}\n`;
+  const stdin = settings.hosts.map(line).join("");
   return { create: create.join("\n"), delete: remove.join("\n"), stdin };
 }
 
@@ -195,7 +198,7 @@ if ! refused=$(dnsmasq --test "--conf-file=$folder/dnsmasq.conf.new" 2>&1); then
 fi
 cat >"$folder/dhcp-hosts.new"
 while IFS=, read -r _ host name; do
-  printf '%s %s\\n' "$host" "$name"
+  printf '%s %s\\n' "$host" "\${name%%.*}"
 done <"$folder/dhcp-hosts.new" >"$folder/hosts.new"
 # Who is not listed any more, or with another address, would keep name and address as long as the lease lasts.
 if [ -e "$folder/dhcp-hosts" ] && grep -qFvx -f "$folder/dhcp-hosts.new" "$folder/dhcp-hosts"; then

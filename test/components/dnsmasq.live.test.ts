@@ -83,6 +83,17 @@ test("VMs get their own address, gateway, resolver and mtu; others get none; nam
   expect(await lookup("db.lab.internal")).toEqual([]);
 });
 
+test.each(["100", "5m", "infinite", "ignore"])(
+  "a VM called %s is taken for no lease time and no word",
+  async (name) => {
+    const host = { ...web, name };
+    await serve({ hosts: [host] });
+    expect(await lease(host)).toMatchObject({ ip: host.address, hostname: name, lease: "3600" });
+    expect(await lookup(name)).toEqual([host.address]);
+    expect(await lookup(`${name}.lab.internal`)).toEqual([host.address]);
+  },
+);
+
 test("it listens on its bridge alone, in its namespace", async () => {
   await serve();
   const listening = (await lab.exec("ss", "-Hlntu")).trim().split("\n");
