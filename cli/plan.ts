@@ -45,7 +45,7 @@ const operations: Record<string, Operation> = {
 export class Plan {
   readonly steps = new Map<string, Step>();
   readonly diagnostics: Diagnostic[] = [];
-  /** Where every resource stands: its last known outputs. */
+  /** Where every resource of a run stands in the end: its outputs. */
   readonly outputs = new Map<string, Properties>();
   /** Did the refresh or the program's outputs change what the state says, though no resource changes? */
   stateChanged = false;
@@ -110,12 +110,10 @@ export class Plan {
     const refreshed = this.refreshing.delete(metadata.urn) || metadata.op === "refresh";
     if (isStack(metadata)) this.#endStack(metadata);
     if (isStack(metadata) || isProvider(metadata)) return;
-    if (metadata.new?.outputs) this.outputs.set(metadata.urn, metadata.new.outputs);
+    // What a run then deletes, or knows by another name, was refreshed too.
+    if (metadata.new?.outputs && !refreshed) this.outputs.set(metadata.urn, metadata.new.outputs);
     if (refreshed && differ(metadata.old?.outputs, metadata.new?.outputs)) this.stateChanged = true;
-    if (refreshed && !metadata.new) {
-      this.#vanished.add(metadata.urn);
-      this.outputs.delete(metadata.urn);
-    }
+    if (refreshed && !metadata.new) this.#vanished.add(metadata.urn);
     if (refreshed && this.#ends.has(metadata.op)) this.#step(metadata, state);
     if (!refreshed && this.kind === "run") this.#step(metadata, state);
   }

@@ -219,6 +219,29 @@ describe("what the provider says", () => {
   );
 });
 
+describe("what is shown to exist in the end", () => {
+  const program = (things: string) => `
+    const { Thing } = require("./things/thing");
+    const common = { store: __dirname + "/store" };
+    ${things}`;
+
+  it(
+    "is neither what was deleted, nor a resource under its former name",
+    async () => {
+      const { tuntap, write } = lab({
+        "index.js": program(`new Thing("a", common); new Thing("b", common);`),
+      });
+      expect((await tuntap(["up", "--yes"])).code).toBe(0);
+      write("index.js", program(`new Thing("c", { ...common, mtu: 1400 }, { aliases: [{ name: "b" }] });`));
+      const up = await tuntap(["up", "--yes"]);
+      expect(up.code, up.all).toBe(0);
+      const rows = up.stdout.split("\n").filter((line) => line.startsWith("│ Thing"));
+      expect(rows).toEqual([expect.stringContaining("│ c ")]);
+    },
+    slow,
+  );
+});
+
 describe("what goes wrong", () => {
   it(
     "changes nothing where the plan fails, and says why once",
