@@ -168,8 +168,8 @@ stop_ours() {
 }`;
 
 /**
- * What changed decides: another configuration, bridge or namespace, or a machine fewer, needs a new process; more
- * machines need a SIGHUP.
+ * What changed decides: another configuration, bridge, address or namespace, or a machine fewer, needs a new process;
+ * more machines need a SIGHUP.
  */
 const ensure = `if ! command -v dnsmasq >/dev/null; then
   say "dnsmasq is not installed; \\\`dhcp\\\` needs it (on Debian-like hosts: apt-get install dnsmasq-base)"
@@ -208,7 +208,7 @@ mv -f -- "$folder/dhcp-hosts.new" "$folder/dhcp-hosts"
 mv -f -- "$folder/hosts.new" "$folder/hosts"
 {
   cat -- "$folder/dnsmasq.conf.new"
-  printf '# on %s, ifindex %s, namespace %s\\n' "$where" "$index" "$(in_place stat -Lc %i /proc/self/ns/net)"
+  printf '# on %s, address %s, ifindex %s, namespace %s\\n' "$where" "$address" "$index" "$(in_place stat -Lc %i /proc/self/ns/net)"
 } >"$folder/running.new"
 if pid=$(ours); then
   if cmp -s -- "$folder/running.new" "$folder/running"; then

@@ -156,6 +156,15 @@ test("other settings, or a bridge that was made anew, take another process; and 
   expect(await lease(web)).toMatchObject({ ip: "10.20.0.7" });
 });
 
+test("another address of the bridge takes another process, which answers there", async () => {
+  const first = await serve();
+  await lab.ip("addr", "del", "10.20.0.1/24", "dev", "br0");
+  await lab.ip("addr", "add", "10.20.0.254/24", "dev", "br0");
+  expect(await serve({ address: "10.20.0.254" })).not.toBe(first);
+  expect(await lab.exec("ss", "-Hlntu")).toContain("10.20.0.254:53");
+  expect(await lease(web)).toMatchObject({ router: "10.20.0.254", dns: "10.20.0.254" });
+});
+
 test("a run that was interrupted before it was recorded finds its process again, also without the pid's file", async () => {
   const pid = await serve();
   expect(await serve()).toBe(pid);
