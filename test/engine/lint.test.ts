@@ -69,6 +69,42 @@ test("a sound program is told nothing", async () => {
   expect(warned(await workspace.succeed("down"))).toEqual({});
 });
 
+test("where the namespace is there already, names that the program passes on are no missing interfaces", async () => {
+  const host = await Lab.open();
+  const network = new Workspace("network");
+  try {
+    await host.ip("link", "add", "nic0", "up", "type", "veth", "peer", "name", "nic1");
+    const declare = (names: { bridge: string; tunnel: string; cable: string }) =>
+      network.write(`import * as tuntap from "pulumi-tuntap";
+const namespace = "${host.name}";
+const bridge = new tuntap.Bridge("br", { name: "${names.bridge}", namespace });
+new tuntap.TunInterface("vm0", { owner: "nobody", bridge: bridge.name, namespace });
+new tuntap.TunPool("vm", { count: 2, namePattern: "pool%d", owner: "nobody", bridge: bridge.name, namespace });
+const tunnel = new tuntap.TunInterface("vpn", {
+  name: "${names.tunnel}", mode: "tun", owner: "nobody", address: "10.8.0.1", peerAddress: "10.8.0.2",
+  netmask: "255.255.255.255", namespace });
+new tuntap.Route("branch", { destination: "10.9.0.0/24", interface: tunnel.name, namespace });
+const end = (number: number) => ({ namespace, name: "${names.cable}" + number });
+const cable = new tuntap.VethPair("cable", { ends: [
+  { ...end(0), bridge: bridge.name }, { ...end(1), address: "192.0.2.1/24" }] });
+new tuntap.BridgePort("port", { interface: "nic0", bridge: bridge.name, namespace });
+const below = new tuntap.Bridge("below", { name: "${names.bridge}b", namespace });
+new tuntap.Vxlan("tunnel", {
+  vni: 42, local: "192.0.2.1", device: cable.ends.apply((ends) => ends[1]?.name ?? ""),
+  bridge: below.name, mtu: 1450, namespace });
+`);
+    declare({ bridge: "br0", tunnel: "vpn0", cable: "veth" });
+    expect(warned(await network.succeed("up"))).toEqual({});
+    declare({ bridge: "br1", tunnel: "vpn1", cable: "cable" });
+    expect(warned(await network.succeed("up"))).toEqual({});
+    expect(warned(await network.succeed("preview", "--expect-no-changes"))).toEqual({});
+    await network.succeed("down");
+  } finally {
+    network.close();
+    await host.close();
+  }
+});
+
 test("forwarding is judged by all Sysctls of the program, also by those that the engine checks after the Nat", async () => {
   const router = await Lab.open();
   const later = new Workspace("later");
