@@ -4,7 +4,7 @@ import type { Claims } from "./claims";
 import { namesText } from "./compact";
 import { converge, HalfMade, remove } from "./converge";
 import { covered, describeDifference, differences, inputOf } from "./differences";
-import { isTuntapError } from "./errors";
+import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
 import { type AnyKind, type BusyMode, type Inputs, isSet, type Kind, type Target } from "./kinds/kind";
@@ -18,6 +18,7 @@ import {
   maskSecrets,
   type Notice,
   nameOf,
+  newLease,
   type Outputs,
   type ReadResult,
   resourceLabel,
@@ -53,6 +54,10 @@ export class Reconciler {
   private readonly checker: Checker;
   private readonly planner: Planner;
   private readonly sets: Sets;
+  /** By lease, the resource of the program that has it. */
+  private readonly holders = new Map<string, string>();
+  /** What the program declares: a refresh looks at differences of others, too. */
+  private readonly declared = new Set<string>();
 
   constructor(
     private readonly host: Host,
@@ -65,12 +70,35 @@ export class Reconciler {
   }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
-  check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+  async check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+    this.declared.add(wanted.identity.urn);
+    if (isNew) await this.hold(kind, newLease(wanted.identity, this.host.uid), wanted);
     return this.checker.check(kind, wanted, isNew);
   }
 
+  /**
+   * What was renamed by `aliases` keeps the lease of its former name. A resource that gets that name now would take it.
+   * Errors: NAME_CLAIMED.
+   */
+  private hold(kind: AnyKind, lease: string | undefined, { identity, inputs }: Wanted): Promise<void> {
+    return this.withLabel(identity, [inputs], async () => {
+      // Nothing tells which resource set what is inherited.
+      if (lease === undefined || (!isSet(kind) && kind.inherited)) return;
+      const other = this.holders.get(lease);
+      if (other !== undefined && other !== identity.urn) {
+        const { kind: its, logicalName } = parseUrn(other);
+        throw new TuntapError("NAME_CLAIMED", {
+          message: `it has the same lease as ${its} ${JSON.stringify(logicalName)} of this program: one of them was renamed by \`aliases\`, and still has that of its former name, by which the other one would take its object`,
+          remedy: "Give the one that is new another logical name.",
+        });
+      }
+      this.holders.set(lease, identity.urn);
+    });
+  }
+
   /** Compares with the kernel, whatever is recorded. Reads, never writes. */
-  diff(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
+  async diff(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
+    if (this.declared.has(wanted.identity.urn)) await this.hold(kind, recorded.__lease, wanted);
     if (isSet(kind)) return this.sets.diff(kind, wanted, recorded);
     const guarded = secretsOf(wanted.identity, recorded);
     return this.withLabel(guarded, [wanted.inputs, recorded], async () => {
@@ -108,6 +136,7 @@ export class Reconciler {
       try {
         const goal = { kind, host: this.host, target, inputs, desired, leaseIsOurs, patience };
         const object = await converge(goal);
+        this.holders.set(target.lease, identity.urn);
         return this.result(kind, target, identity, inputs, desired, object);
       } catch (error) {
         if (!(error instanceof HalfMade)) throw error;
@@ -157,6 +186,9 @@ export class Reconciler {
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
       if (object === undefined) return;
+      // Renamed by `aliases`, and declared under its first name again: one lease, and one object.
+      const holder = this.holders.get(target.lease);
+      if (holder !== undefined && holder !== identity.urn) return;
       const left =
         this.heirOf(kind, identity, recorded) ??
         (await remove(kind, target, object, this.host, this.patience(kind, identity, recorded)));

@@ -48,6 +48,31 @@ test("a name goes from a resource that leaves the program to one that enters it"
   expect(await owners()).toEqual({ x0: "bin" });
 });
 
+test("renamed by `aliases`, an interface is not another's that gets the former name, and stays when all is taken back", async () => {
+  workspace.declare(dev("a", "x0", "daemon"));
+  await workspace.succeed("up");
+  const made = await lab.mustHave("x0");
+  const renamed = { ...dev("b", "x0", "daemon"), options: { aliases: [{ name: "a" }] } };
+  workspace.declare(renamed);
+  await workspace.succeed("up");
+  for (const declared of [
+    [dev("a", "x1", "bin"), renamed],
+    [renamed, dev("a", "x1", "bin")],
+  ]) {
+    workspace.declare(...declared);
+    const { code, report } = await workspace.run("up");
+    expect(code).toBe(1);
+    expect(messages(report)).toMatch(
+      /TunInterface "?[ab]"?.* "[ab]" .*renamed by `aliases`.*another logical name.*NAME_CLAIMED/s,
+    );
+    expect(await owners()).toEqual({ x0: "daemon" });
+  }
+  workspace.declare(dev("a", "x0", "daemon"));
+  await workspace.succeed("up");
+  expect(await lab.mustHave("x0")).toMatchObject({ ifindex: made.ifindex, altnames: made.altnames });
+  await workspace.succeed("up", "--expect-no-changes");
+});
+
 test("two resources that claim one name are refused before anything is made, the second naming the first", async () => {
   workspace.declare(dev("a", "x0", "daemon"), dev("b", "x0", "bin"));
   const { code, report } = await workspace.run("up");
