@@ -39,6 +39,13 @@ export function checkInputs(component: string, validator: Validator, args: unkno
   if (messages.length > 0) throw new Error(messages.join("\n"));
 }
 
+/** The inputs that are given: one that is undefined is none, and takes no default away. */
+export function given<Inputs extends object>(inputs: Inputs | undefined): Partial<Inputs> {
+  return Object.fromEntries(
+    Object.entries(inputs ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<Inputs>;
+}
+
 /** A copy in which a symbol, which no schema takes for a value, stands for what is an object in JavaScript alone. */
 function withoutObjects(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;

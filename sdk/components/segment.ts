@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Bridge, type BridgeArgs } from "../resources/bridge";
 import { Vxlan, type VxlanArgs } from "../resources/vxlan";
-import { checkInputs } from "./inputs";
+import { checkInputs, given } from "./inputs";
 import { Segment as validator } from "./validators/segment";
 
 /** A host of a `Segment`. */
@@ -88,7 +88,7 @@ export class Segment<Name extends string = string> extends pulumi.ComponentResou
     for (const each of names) {
       const { local, namespace, bridge, newBridge, vxlan } = args.hosts[each];
       if (bridge === undefined) {
-        bridges[each] = new Bridge(`${name}-${each}`, { mtu, ...newBridge, namespace }, { parent: this });
+        bridges[each] = new Bridge(`${name}-${each}`, { mtu, ...given(newBridge), namespace }, { parent: this });
       }
       const others = names.filter((other) => other !== each).map((other) => args.hosts[other].local);
       vxlans[each] = new Vxlan(
@@ -97,7 +97,7 @@ export class Segment<Name extends string = string> extends pulumi.ComponentResou
           name: `vxlan${vni}`,
           destinationPort,
           mtu,
-          ...vxlan,
+          ...given(vxlan),
           vni,
           local,
           peers: others.map((address) => ({ address })),

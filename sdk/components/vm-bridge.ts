@@ -6,6 +6,7 @@ import { Sysctl } from "../resources/sysctl";
 import { TunInterface } from "../resources/tun-interface";
 import { networkOf } from "./address-plan";
 import { runDhcp } from "./dhcp";
+import { given } from "./inputs";
 import { bridgeName, planOf, type VmBridgeArgs } from "./vm-bridge-args";
 
 /** What a VM of a `VmBridge` is to be started with. */
@@ -72,7 +73,7 @@ export class VmBridge<Name extends string = string> extends pulumi.ComponentReso
 
     this.bridge = new Bridge(
       name,
-      { address: gateway, netmask: subnet.netmask, namespace, onBusy, ...args.bridge, mtu },
+      { address: gateway, netmask: subnet.netmask, namespace, onBusy, ...given(args.bridge), mtu },
       { parent: this },
     );
     const { outInterface, forwarding = outInterface !== undefined } = args;
@@ -130,7 +131,7 @@ export class VmBridge<Name extends string = string> extends pulumi.ComponentReso
       const { owner = args.owner, group = args.group, tap } = args.vms[each];
       const port =
         isolation || tap?.port
-          ? pulumi.output(tap?.port).apply((more) => ({ ...isolation, ...more }))
+          ? pulumi.output(tap?.port).apply((more) => ({ ...isolation, ...given(more) }))
           : undefined;
       const consumer = tap?.consumer ?? args.consumer;
       const guestMacAddress = consumer === undefined ? undefined : macs[each];
@@ -138,7 +139,7 @@ export class VmBridge<Name extends string = string> extends pulumi.ComponentReso
         `${name}-${each}`,
         {
           ...{ owner, group, mtu, onBusy, consumer },
-          ...tap,
+          ...given(tap),
           ...{ port, guestMacAddress, namespace, bridge: this.bridge.name },
         },
         { parent: this, dependsOn: services },

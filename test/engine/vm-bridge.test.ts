@@ -165,6 +165,31 @@ test("transforms override what the component says, in each of its parts", async 
   await workspace.succeed("down");
 });
 
+test("what is undefined is not given, and takes nothing of what the component says away", async () => {
+  const place = `namespace: ${JSON.stringify(lab.name)}`;
+  workspace.write(`import * as tuntap from "pulumi-tuntap";
+const none = undefined;
+new tuntap.VmBridge("lab", {
+  subnet: "10.20.0.0/24", ${place}, owner: "nobody", mtu: 1400, isolated: true,
+  bridge: { mtu: none, onBusy: none },
+  vms: { web: { tap: { owner: none, mtu: none, port: { isolated: none } } } },
+});
+new tuntap.Segment("segment", {
+  vni: 42, mtu: 1400,
+  hosts: { one: { ${place}, local: "192.0.2.1", newBridge: { mtu: none }, vxlan: { name: none, mtu: none } } },
+});
+`);
+  await workspace.succeed("up");
+  expect(await lab.mustHave("lab")).toMatchObject({ mtu: 1400 });
+  expect(await lab.mustHave("lab-web")).toMatchObject({
+    mtu: 1400,
+    linkinfo: { info_data: { user: clientOwner }, info_slave_data: { isolated: true } },
+  });
+  expect(await lab.mustHave("segment-one")).toMatchObject({ mtu: 1400 });
+  expect(await lab.mustHave("vxlan42")).toMatchObject({ mtu: 1400 });
+  await workspace.succeed("down");
+});
+
 test("bridge and taps agree on the mtu, also where the bridge's inputs give it", async () => {
   declare({ mtu: 1400, bridge: { mtu: 1300 } });
   const { report } = await workspace.run("up");
