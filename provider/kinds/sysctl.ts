@@ -9,7 +9,8 @@ import {
   tablesOfOthers,
   writtenAlong,
 } from "./parts/forwarding-switch";
-import { isSameValue, settingOf, sysctlRules } from "./parts/sysctl-checks";
+import { linkClaim } from "./parts/names";
+import { isSameValue, linkSetting, settingOf, sysctlRules } from "./parts/sysctl-checks";
 import { live } from "./parts/verdicts";
 
 interface Desired {
@@ -166,7 +167,11 @@ async function hostRules(
     return [{ property: "value", message, warning: true, info: true }];
   }
   const { code, facts, remedy } = missingSysctl(place, name);
-  return [{ property: "name", code, message: `${facts.message}. ${remedy}`, warning: true }];
+  const its = linkSetting(name);
+  // It comes with an interface that this program makes, if interfaces have such a setting at all.
+  const comes = its !== undefined && (await host.sysctls.find(place, its.ofAny)) !== undefined;
+  const unless = comes ? [linkClaim(its.link, { namespace })] : [];
+  return [{ property: "name", code, message: `${facts.message}. ${remedy}`, warning: true, unless }];
 }
 
 export const sysctl: Kind<Desired, Observed> = {

@@ -73,6 +73,52 @@ test("renamed by `aliases`, an interface is not another's that gets the former n
   await workspace.succeed("up", "--expect-no-changes");
 });
 
+test("what names a link knows it by its new name when it is renamed, and nothing is missed before it is there", async () => {
+  const program = (bridge: string, tap: string): Declared[] => {
+    const namespace = lab.name;
+    const br = { $ref: "br.name" };
+    const ends = [
+      { name: "v0", namespace, bridge: br },
+      { name: "v1", namespace },
+    ];
+    return [
+      { kind: "Bridge", name: "br", args: { namespace, name: bridge, address: "192.0.2.1/24" } },
+      dev("tap", tap, "daemon"),
+      { kind: "TunInterface", name: "port", args: { namespace, owner: "daemon", bridge: br } },
+      { kind: "TunPool", name: "p", args: { namespace, owner: "daemon", count: 2, bridges: [br] } },
+      { kind: "VethPair", name: "v", args: { ends } },
+      {
+        kind: "Vxlan",
+        name: "vx",
+        args: { namespace, vni: 7, group: "239.0.0.1", device: br, destinationPort: 4789 },
+      },
+      {
+        kind: "Route",
+        name: "over",
+        args: { namespace, destination: "10.0.0.0/8", interface: { $ref: "tap.name" } },
+      },
+      {
+        kind: "Route",
+        name: "by",
+        args: { namespace, destination: "default", gateway: "192.0.2.9", interface: br },
+      },
+    ];
+  };
+  workspace.declare(...program("br0", "x0"));
+  expect(messages(await workspace.succeed("preview"))).toBe("");
+  await workspace.succeed("up");
+  workspace.declare(...program("br1", "x1"));
+  const preview = await workspace.succeed("preview");
+  expect(messages(preview)).toBe("");
+  expect((await workspace.succeed("up")).changes).toEqual(preview.changes);
+  expect(preview.changes).toMatchObject({ update: 8, create: 0, replace: 0 });
+  expect(await lab.ip("route", "show", "proto", "116")).toMatch(
+    /default via 192\.0\.2\.9 dev br1.*\n10\.0\.0\.0\/8 dev x1 /,
+  );
+  for (const command of ["refresh", "up"] as const)
+    expect(messages(await workspace.succeed(command, "--expect-no-changes"))).toBe("");
+});
+
 test("two resources that claim one name are refused before anything is made, the second naming the first", async () => {
   workspace.declare(dev("a", "x0", "daemon"), dev("b", "x0", "bin"));
   const { code, report } = await workspace.run("up");

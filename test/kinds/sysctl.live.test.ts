@@ -421,6 +421,19 @@ test("one that is not there yet is warned of in the plan only", async () => {
   );
 });
 
+test("one of an interface that the program makes is not missed, unless there is no such setting of any", async () => {
+  await program.check("TunInterface", "tap", { name: "tap.0", owner: 1, namespace: lab.name });
+  const missed = async (name: string) =>
+    (await program.check(kind, "one", inLab(name, 1))).notices.map(({ message }) => message).join();
+  expect(await missed("net.ipv4.conf.tap/0.forwarding")).toBe("");
+  expect(await missed("net.ipv4.conf.tap/0.fowarding")).toMatch(
+    /there is no sysctl net\.ipv4\.conf\.tap\/0\.fow/,
+  );
+  expect(await missed("net.ipv6.neigh.tap0.retrans_time")).toMatch(
+    /there is no sysctl net\.ipv6\.neigh\.tap0/,
+  );
+});
+
 test("what is not known yet is neither looked at nor refused", async () => {
   await program.declare(kind, "one", inLab(forward, 1));
   for (const unknown of ["name", "value", "namespace"]) {

@@ -2,8 +2,7 @@ import { TuntapError } from "../../errors";
 import type { Host } from "../../host/host";
 import { describeLink, type Link, type LinkTable, noteCarrier, setLink } from "../../host/links";
 import type { InputSchema, Inputs, Problem, Property } from "../kind";
-import { linksToCheck, type ObservedLink } from "./link";
-import { linkClaim } from "./names";
+import { linkMissing, linksToCheck, type ObservedLink } from "./link";
 import { live } from "./verdicts";
 
 export const bridgeInput = {
@@ -103,9 +102,7 @@ export async function bridgeProblems(
     const message = `${notABridge(bridge, found)}; give the name of a bridge`;
     return [{ property: "bridge", code: "NOT_A_BRIDGE", message }];
   }
-  const message = `bridge ${JSON.stringify(bridge)} does not exist${namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
-  const unless = [linkClaim(bridge, inputs)];
-  return [{ property: "bridge", code: "BRIDGE_MISSING", message, warning: true, unless }];
+  return [linkMissing("bridge", bridge, namespace, "BRIDGE_MISSING")];
 }
 
 /** Whether there is room for the ports beside those of others. */

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { isTuntapError, TuntapError } from "../../errors";
+import { type ErrorCode, isTuntapError, TuntapError } from "../../errors";
 import type { Address } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import { interimName, sameStack } from "../../host/leases";
@@ -14,8 +14,8 @@ import { freeName } from "../../host/names";
 import { accepted, refusal } from "../../host/refusals";
 import type { Scene } from "../../host/scenes";
 import type { PortVlans } from "../../host/vlans";
-import type { Inputs, Sighting, Target } from "../kind";
-import { linkNameBytes, linkNameProblem, linkSpace } from "./names";
+import type { Inputs, Problem, Sighting, Target } from "../kind";
+import { linkClaim, linkNameBytes, linkNameProblem, linkSpace } from "./names";
 
 /** What kinds that are links observe of one. */
 export interface ObservedLink {
@@ -176,6 +176,18 @@ export async function linksToCheck(
 ): Promise<LinkTable | undefined> {
   if (unknown.has("namespace")) return undefined;
   return (await sceneOf(namespace as string | undefined, { glance: true }, host))?.links;
+}
+
+/** That a declared link does not exist, unless a resource of this program has its name: that one makes it. */
+export function linkMissing(property: string, name: string, namespace: unknown, code?: ErrorCode): Problem {
+  const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
+  return {
+    property,
+    code,
+    message: `${property} ${JSON.stringify(name)} does not exist${where}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`,
+    warning: true,
+    unless: [linkClaim(name, { namespace })],
+  };
 }
 
 /** The long logical name as an alternative name: a convenience for people, so where another link has it, nothing. */

@@ -4,8 +4,7 @@ import type { Host } from "../../host/host";
 import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
 import { ipv6MinimumMtu } from "./addresses";
-import { linksToCheck } from "./link";
-import { linkClaim } from "./names";
+import { linkMissing, linksToCheck } from "./link";
 
 /**
  * Canonical text of a valid destination: `default`, `::/0`, `192.0.2.0/24`.
@@ -148,7 +147,5 @@ export async function interfaceProblems(
   const { interface: name, namespace } = inputs;
   const links = typeof name === "string" ? await linksToCheck(inputs, unknown, host) : undefined;
   if (typeof name !== "string" || links === undefined || links.named(name)) return [];
-  const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
-  const message = `interface ${JSON.stringify(name)} does not exist${where}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
-  return [{ property: "interface", message, warning: true, unless: [linkClaim(name, inputs)] }];
+  return [linkMissing("interface", name, namespace)];
 }

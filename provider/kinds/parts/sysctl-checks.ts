@@ -59,6 +59,13 @@ export function settingOf(name: string): string {
   return sameSettings[name] ?? name;
 }
 
+/** Of a setting of an interface: which one, and the name of that setting of interfaces yet to come. */
+export function linkSetting(name: string): { link: string; ofAny: string } | undefined {
+  const [, folder, part = "", setting] = /^(net\.ipv[46]\.(?:conf|neigh))\.([^.]+)\.(.+)$/.exec(name) ?? [];
+  if (folder === undefined) return undefined;
+  return { link: part.replaceAll("/", "."), ofAny: `${folder}.default.${setting}` };
+}
+
 /** Only what is below net has a value for each network namespace; elsewhere there is one for the whole host. */
 export function sysctlRules({ name, namespace }: Inputs): Problem[] {
   if (typeof name !== "string" || namespace === undefined || name.startsWith("net.")) return [];

@@ -4,8 +4,7 @@ import type { Host } from "../../host/host";
 import { isInterimName } from "../../host/leases";
 import { describeLink } from "../../host/links";
 import type { Claim, Inputs, Problem } from "../kind";
-import { linksToCheck } from "./link";
-import { linkClaim } from "./names";
+import { linkMissing, linksToCheck } from "./link";
 import { desiredPeers, peerText } from "./vxlan-peers";
 import { desiredVxlan, holdsVni } from "./vxlan-settings";
 
@@ -161,12 +160,8 @@ export async function underlayProblems(
   const links = await linksToCheck(inputs, unknown, host);
   if (links === undefined) return [];
   const problems: Problem[] = [];
-  if (typeof device === "string" && links.named(device) === undefined) {
-    const where = namespace === undefined ? "" : ` in namespace ${JSON.stringify(namespace)}`;
-    const message = `device ${JSON.stringify(device)} does not exist${where}. If a resource of this program makes it, pass that resource's \`.name\` instead of text, so that it is made first`;
-    const unless = [linkClaim(device, inputs)];
-    problems.push({ property: "device", code: "DEVICE_MISSING", message, warning: true, unless });
-  }
+  if (typeof device === "string" && links.named(device) === undefined)
+    problems.push(linkMissing("device", device, namespace, "DEVICE_MISSING"));
   const wanted = desiredVxlan(inputs);
   const known = !unknown.has("name") && decidesOnVni.every((input) => !unknown.has(input));
   const other = known ? links.all.find(({ vxlan }) => holdsVni(vxlan, wanted)) : undefined;
