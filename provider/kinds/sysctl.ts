@@ -177,7 +177,7 @@ async function hostRules(
 export const sysctl: Kind<Desired, Observed> = {
   name: "Sysctl",
   description:
-    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it was first written since the host was started is put back when the resource goes; nothing is, where it had the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the namespace: the value stays then, with a warning. One that switches forwarding for all interfaces (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) writes that of each interface along; those that had another value have it again afterwards, too.",
+    "A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it was first written since the host was started is put back when the resource goes; nothing is, where it had the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the namespace: the value stays then, with a warning. One that switches something for all interfaces (net.ipv4.ip_forward; forwarding, disable_ipv6, addr_gen_mode and ignore_routes_with_linkdown of net.ipv6.conf.all) writes that of each interface along; those that had another value have it again afterwards, too.",
   example: `const lab = new tuntap.Namespace("lab");
 const forwarding = new tuntap.Sysctl("forwarding", {
   name: "net.ipv4.ip_forward",

@@ -30,9 +30,10 @@ export interface SysctlArgs {
  * A setting of the kernel in /proc/sys, of the host or of one network namespace. The value found before it
  * was first written since the host was started is put back when the resource goes; nothing is, where it had
  * the declared value all the time. Forwarding is not turned off while a `Nat` of another stack is in the
- * namespace: the value stays then, with a warning. One that switches forwarding for all interfaces
- * (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) writes that of each interface along; those that had
- * another value have it again afterwards, too.
+ * namespace: the value stays then, with a warning. One that switches something for all interfaces
+ * (net.ipv4.ip_forward; forwarding, disable_ipv6, addr_gen_mode and ignore_routes_with_linkdown of
+ * net.ipv6.conf.all) writes that of each interface along; those that had another value have it again
+ * afterwards, too.
  *
  * ```ts
  * const lab = new tuntap.Namespace("lab");

@@ -264,7 +264,7 @@ describe("two stacks that turn on forwarding", () => {
   });
 });
 
-describe("what forwarding for all interfaces writes along", () => {
+describe("what a switch for all interfaces writes along", () => {
   const v4 = "net.ipv4.conf";
   const v6 = "net.ipv6.conf";
 
@@ -274,12 +274,22 @@ describe("what forwarding for all interfaces writes along", () => {
     [forward, "1", 0, { [`${v4}.d0.forwarding`]: "0", [`${v4}.all.accept_redirects`]: "1" }],
     [`${v6}.all.forwarding`, "0", 1, { [`${v6}.d0.forwarding`]: "1" }],
     [`${v6}.all.forwarding`, "1", 0, { [`${v6}.eth0/1.forwarding`]: "0", [`${v6}.default.forwarding`]: "0" }],
+    [
+      `${v6}.all.disable_ipv6`,
+      "0",
+      1,
+      { [`${v6}.d0.disable_ipv6`]: "1", [`${v6}.default.disable_ipv6`]: "1" },
+    ],
+    [`${v6}.all.disable_ipv6`, "1", 0, { [`${v6}.eth0/1.disable_ipv6`]: "0" }],
+    [`${v6}.all.addr_gen_mode`, "0", 1, { [`${v6}.d0.addr_gen_mode`]: "3" }],
+    [`${v6}.all.ignore_routes_with_linkdown`, "0", 1, { [`${v6}.d0.ignore_routes_with_linkdown`]: "1" }],
   ])("%s from %s to %s is put back with %j", async (name, before, value, along) => {
     await lab.ip("link", "add", "d0", "type", "bridge");
     await lab.ip("link", "add", "eth0.1", "type", "bridge");
     await write(name, before);
     for (const [setting, text] of Object.entries(along)) await write(setting, text);
-    const all = () => lab.exec("sysctl", "-a", "-r", "(forward|accept_redirects)");
+    const all = () =>
+      lab.exec("sysctl", "-a", "-r", "(forward|accept_redirects|disable_ipv6|addr_gen_mode|linkdown)");
     const found = await all();
     await program.declare(kind, "one", inLab(name, value));
     expect(await all()).not.toBe(found);

@@ -11,22 +11,27 @@ export function isForwarding(name: string): boolean {
 /** A setting of /proc/sys and its value. */
 export type Setting = readonly [name: string, value: string];
 
-/** The folder of the interfaces' settings that a sysctl switches all together; undefined of any other. */
-function folderOf(name: string): string | undefined {
-  const version = /^net\.(?:(ipv4)\.ip_forward|(ipv[46])\.conf\.all\.forwarding)$/.exec(name);
-  return version ? `net.${version[1] ?? version[2]}.conf` : undefined;
+/** The settings of interfaces that a sysctl switches all together, by their folder and name; undefined of any other. */
+function switchedBy(name: string): { folder: string; leaf: string } | undefined {
+  if (name === "net.ipv4.ip_forward") return { folder: "net.ipv4.conf", leaf: "forwarding" };
+  const [, folder, leaf] =
+    /^(net\.ipv[46]\.conf)\.all\.(forwarding)$/.exec(name) ??
+    /^(net\.ipv6\.conf)\.all\.(disable_ipv6|addr_gen_mode|ignore_routes_with_linkdown)$/.exec(name) ??
+    [];
+  return folder && leaf ? { folder, leaf } : undefined;
 }
 
 /** What a setting is that was written along with a switch. */
 function asSwitched(setting: string, is: string): string {
+  if (!isForwarding(setting) && !setting.endsWith(".accept_redirects")) return is;
   const off = Number(is) === 0;
   return off === setting.endsWith(".accept_redirects") ? "1" : "0";
 }
 
 /**
- * What a sysctl that switches forwarding for all interfaces (inet_forward_change in net/ipv4/devinet.c,
- * addrconf_fixup_forwarding in net/ipv6/addrconf.c) writes along, and would not have again when it is switched back:
- * forwarding of single interfaces, and of IPv4 whether redirects are accepted.
+ * What a sysctl that switches something for all interfaces (inet_forward_change in net/ipv4/devinet.c, sysctls of
+ * addrconf_sysctl in net/ipv6/addrconf.c) writes along, and would not have again when it is switched back: that setting
+ * of single interfaces, and with forwarding of IPv4 whether redirects are accepted.
  * @param is its value, before it is written.
  */
 export async function writtenAlong(
@@ -35,13 +40,14 @@ export async function writtenAlong(
   is: string,
   host: Host,
 ): Promise<Setting[]> {
-  const folder = folderOf(name);
-  if (folder === undefined) return [];
+  const switched = switchedBy(name);
+  if (switched === undefined) return [];
+  const { folder, leaf } = switched;
   const { all } = await host.links.table(namespace);
   const places = ["default", ...all.map((link) => link.name.replaceAll(".", "/"))];
   const settings = [
     ...(folder === "net.ipv4.conf" ? [`${folder}.all.accept_redirects`] : []),
-    ...places.map((place) => `${folder}.${place}.forwarding`),
+    ...places.map((place) => `${folder}.${place}.${leaf}`),
   ];
   const found = await Promise.all(
     settings.map(async (setting): Promise<Setting[]> => {
