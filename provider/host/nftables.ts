@@ -27,9 +27,9 @@ export interface NftRule {
   expr: readonly Statement[];
 }
 
-/** What is in a table beside chains and rules. */
+/** What is in a table beside chains and rules; its flags, too. */
 export interface NftThing {
-  /** `set`, `map`, `counter` … */
+  /** `set`, `map`, `counter` …, `flags` */
   type: string;
   name: string;
 }
@@ -119,6 +119,7 @@ export class Nftables {
     throw new TuntapError(this.uid === 0 ? "NFT_REFUSED" : "PERMISSION_DENIED", {
       message: `tables of nftables were not ${what}; ${said}`,
       operation: "nft",
+      remedy: status > signalled ? flagsRemedy : undefined,
     });
   }
 }
@@ -126,6 +127,22 @@ export class Nftables {
 /** Whether a table is that one. */
 export function sameTable({ family, name }: { family: string; name: string }): (other: NftTable) => boolean {
   return (other) => other.family === family && other.name === name;
+}
+
+/** An exit status above it is that of a program that a signal ended. */
+const signalled = 128;
+
+const flagsRemedy =
+  "nft 1.0.6 and older cannot list a table with flags: one that has an owner (`flags owner`, as firewalld makes its own), or is switched off (`flags dormant`). Update nftables, or take the flag away (`NftablesTableOwner=no` in firewalld.conf; `nft add table FAMILY NAME` switches a table on).";
+
+/** All that there are. */
+const tableFlags = ["dormant", "owner", "persist"];
+
+/** The flags of a table. nft 1.0.6 prints something else for them. */
+function flagsOf(table: { flags?: unknown } | undefined): NftThing[] {
+  if (table?.flags === undefined) return [];
+  const known = [table.flags].flat().filter((flag) => tableFlags.includes(String(flag)));
+  return [{ type: "flags", name: known.join(", ") || "dormant" }];
 }
 
 function objectsOf(line: string): NftObject[] {
@@ -136,8 +153,7 @@ function objectsOf(line: string): NftObject[] {
     throw new TuntapError("NFT_REFUSED", {
       message: `tables of nftables were not listed; what nft prints of them is no JSON: ${JSON.stringify(line.slice(0, 300))}`,
       operation: "nft",
-      remedy:
-        "nft 1.0.6 and older cannot list a table that has an owner (`flags owner`, as firewalld makes its own): update nftables, or have that table made without the flag (`NftablesTableOwner=no` of firewalld.conf).",
+      remedy: flagsRemedy,
       cause,
     });
   }
@@ -170,6 +186,7 @@ function contentsOf(objects: readonly NftObject[]): NftContents | undefined {
       .filter(([type]) => !apart.has(type))
       .map(([type, value]) => ({ type, name: String((value as Listed).name) })),
   );
+  things.push(...objects.flatMap((object) => flagsOf(object.table as { flags?: unknown } | undefined)));
   const rules = objects.flatMap(({ rule }) => (rule as NftRule | undefined) ?? []);
   return { ...table, rules, things };
 }

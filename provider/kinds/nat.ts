@@ -134,13 +134,21 @@ function forwardText({ protocol, port, to, toPort }: Forward): string {
   return `${protocol} ${port} to ${toPort === undefined ? to : `${target}:${toPort}`}`;
 }
 
+const nothing: Nat = {
+  source: [],
+  snatTo: undefined,
+  outInterface: undefined,
+  forwards: [],
+  allowForwarding: false,
+};
+
 /** A row for what a table of ours does: all of it is ours, so what is not declared is not there. */
 function row<Value>(name: keyof Nat, pick: (nat: Nat) => Value, show: (value: Value) => string): Row<Value> {
   return {
     name,
     inputs: [name],
     verdict: live,
-    want: pick,
+    want: (desired) => pick({ ...nothing, ...desired }),
     is: ({ nat }) => pick(nat),
     show,
   };
