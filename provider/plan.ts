@@ -175,7 +175,7 @@ export class Planner {
       const text = describeDifference(difference, "declared", inputs, identity.secrets);
       // An output of that name that the program never declared is what the kernel chose.
       const declared = (path: string) => valueAt(inputs, path) !== undefined || wasDeclared(recorded, path);
-      const changed = property.inputs.filter(
+      const changed = [...property.inputs, ...(property.follows ?? [])].filter(
         (path) => declared(path) && !equal(valueAt(inputs, path), valueAt(recorded, path)),
       );
       if (changed.length === 0) note("warning", `${text}: changed outside this program, will be set back`);

@@ -172,6 +172,8 @@ export interface Property<Desired, Observed, Value = unknown> {
   name: string;
   /** The inputs that declare it; a dot leads into an object (`port.cost`). */
   inputs: readonly string[];
+  /** Further inputs by whose change another value is wanted, though these stay as they are: then no other hand is suspected. */
+  follows?: readonly string[];
   /** By attachment; from the measured table of the tun driver. */
   verdict: Readonly<Record<Attachment, Verdict>>;
   /** Values between which only making anew leads, whatever the attachment. */

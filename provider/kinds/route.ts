@@ -137,8 +137,15 @@ function plain<Value>(
   };
 }
 
+const destination: RouteProperty<string> = {
+  ...plain("destination", ({ route }) => route.destination),
+  // `default` is of their family.
+  follows: ["gateway", "source"],
+};
+
 const metric: RouteProperty<number> = {
   ...plain("metric", ({ route }) => route.metric),
+  follows: ["destination", "gateway", "source"],
   // It decides which route it is, so not declaring it means the usual one.
   want: (desired, recorded) => {
     const destination = desired.destination ?? (recorded && keyOf(recorded)?.destination);
@@ -156,7 +163,7 @@ const gateway: RouteProperty<string> = {
 };
 
 const properties: RouteProperty<never>[] = [
-  plain("destination", ({ route }) => route.destination) as RouteProperty<never>,
+  destination as RouteProperty<never>,
   plain("table", ({ route }) => route.table) as RouteProperty<never>,
   metric as RouteProperty<never>,
   plain("type", ({ route }) => nameIn(routeTypes, route.type)) as RouteProperty<never>,
@@ -252,7 +259,9 @@ async function explainLoss({ recorded, namespace }: Target, host: Host): Promise
   if (!(await host.namespaces.exists(namespace))) return undefined;
   const link = (await host.links.table(namespace)).named(name);
   if (link === undefined) return `its interface ${name} is gone`;
-  return link.up ? undefined : `its interface ${name} is down, which takes routes away`;
+  if (!link.up) return `its interface ${name} is down, which takes routes away`;
+  const { __interface: before = link.ifindex } = recorded ?? {};
+  return before === link.ifindex ? undefined : `its interface ${name} was made anew, which takes routes away`;
 }
 
 export const route: Kind<DesiredRoute, ObservedRoute> = {
@@ -323,5 +332,8 @@ export const where = route.destination;`,
       onlink: seen.onlink,
     };
   },
-  remember: ({ bootId }) => ({ __bootId: bootId }),
+  remember: ({ bootId, route: { interface: index } }) => ({
+    __bootId: bootId,
+    ...(index !== undefined && { __interface: index }),
+  }),
 };

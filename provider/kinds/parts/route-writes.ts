@@ -91,25 +91,22 @@ export async function rewriteRoute(
   host: Host,
 ): Promise<void> {
   const { namespace, lease } = target;
-  const route = routeOf(desired, target, links, former);
+  // What was of the other family is nothing that could stay.
+  const sameFamily = familyOf(former.destination) === familyOf(desired.destination ?? "default");
+  const kept = sameFamily ? former : undefined;
+  const route = routeOf(desired, target, links, kept);
   const formerKey = routeKey(former);
   host.routes.keep(namespace, target.name, lease);
   if (formerKey === target.name) {
     // The kernel replaces the first of that key, which may be somebody else's.
     const isAlone = beside.length === 0 && !former.intricate;
     if (!isAlone) await erase(target, former, links, host);
-    await write(
-      target,
-      route,
-      writeRoute(route, isAlone ? "replace" : "append", former.metrics),
-      links,
-      host,
-    );
+    await write(target, route, writeRoute(route, isAlone ? "replace" : "append", kept?.metrics), links, host);
     return;
   }
   const there = (await host.routes.table(namespace)).get(target.name) ?? [];
   const isOurs = there.length === 1 && there[0]?.protocol === routeProtocol;
-  await write(target, route, writeRoute(route, isOurs ? "replace" : "add", former.metrics), links, host);
+  await write(target, route, writeRoute(route, isOurs ? "replace" : "add", kept?.metrics), links, host);
   if (!host.routes.isKeptByOther(namespace, formerKey, lease)) await erase(target, former, links, host);
 }
 
@@ -202,6 +199,13 @@ function explain(
         message: `the route to ${destination}${over} leads over an interface that is down`,
         property: "interface",
         remedy: "Set it up (`up: true`): an interface that is down has no routes.",
+      };
+    case errno.EACCES:
+      return {
+        message: `IPv6 is switched off${link === undefined ? "" : ` on ${link.name}`}, so that the route to ${destination} leads nowhere`,
+        property: "interface",
+        remedy:
+          "Set the sysctls net.ipv6.conf.default.disable_ipv6 (of interfaces that are made) and net.ipv6.conf.NAME.disable_ipv6 (of one that is there) to 0, or take the route out.",
       };
     case errno.ENODEV:
       return {
