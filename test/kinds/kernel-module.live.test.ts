@@ -34,7 +34,7 @@ test.each(["tun", "veth", "bridge", "vxlan", "nf_tables", "x_tables", "stp", "if
 );
 
 test("parameters that it has are no change, in whatever words", async () => {
-  const parameters = [`udp_port=0x${Number(port).toString(16)}`, "log_ecn_error=1"];
+  const parameters = [`udp_port=0x${Number(port).toString(16)}`, "log_ecn_error=on"];
   const { outputs } = await program.declare(kind, "one", { name: "vxlan", parameters });
   expect(outputs.parameters).toEqual(parameters);
   const step = await program

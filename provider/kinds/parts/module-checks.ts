@@ -1,3 +1,5 @@
+import { numberOf } from "./sysctl-checks";
+
 /** MODULE_NAME_LEN - 1 (linux/module.h). */
 const moduleNameBytes = 55;
 
@@ -29,7 +31,9 @@ export function splitParameter(text: string): [string, string] {
 /** Whether the kernel shows that value, in its own words: Y for 1, 16 for 0x10. */
 export function isValueOf(want: string, shown: string): boolean {
   if (want === shown) return true;
-  if (shown === "Y") return /^(y|Y|1)/.test(want);
-  if (shown === "N") return /^(n|N|0)/.test(want);
-  return /^-?(0x[0-9a-fA-F]+|\d+)$/.test(want) && /^-?\d+$/.test(shown) && Number(want) === Number(shown);
+  // As kstrtobool() of the kernel reads it.
+  if (shown === "Y") return /^([yt1]|on)/i.test(want);
+  if (shown === "N") return /^([nf0]|of)/i.test(want);
+  const number = numberOf(want);
+  return number !== undefined && number === numberOf(shown);
 }

@@ -41,7 +41,7 @@ export function isSameValue(want: string, is: string): boolean {
 }
 
 /** A number as the kernel reads it: decimal, hexadecimal, or octal where it begins with a 0. */
-function numberOf(word: string): bigint | undefined {
+export function numberOf(word: string): bigint | undefined {
   const [, minus, digits] = /^(-?)(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(word) ?? [];
   if (digits === undefined) return undefined;
   const number = BigInt(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits);
