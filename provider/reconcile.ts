@@ -189,15 +189,17 @@ export class Reconciler {
       // Renamed by `aliases`, and declared under its first name again: one lease, and one object.
       const holder = this.holders.get(target.lease);
       if (holder !== undefined && holder !== identity.urn) return;
+      const heir = this.heirOf(kind, identity, recorded);
+      // What is made, and not put back, was made by either.
+      if (heir !== undefined && !kind.permanent) return;
       const left =
-        this.heirOf(kind, identity, recorded) ??
-        (await remove(kind, target, object, this.host, this.patience(kind, identity, recorded)));
+        heir ?? (await remove(kind, target, object, this.host, this.patience(kind, identity, recorded)));
       if (left === undefined) return;
       await this.run.tell?.(identity.urn, [mask({ severity: "warning", message: left }, identity, recorded)]);
     });
   }
 
-  /** What is put back when it goes is left, where another resource of the program has it now. */
+  /** What nothing tells whose it is is left when it goes, where another resource of the program has it now. */
   private heirOf(kind: Kind, { urn }: Identity, recorded: Outputs): string | undefined {
     const name = kind.inherited && nameOf(kind, recorded);
     if (!name) return undefined;

@@ -284,7 +284,10 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   leasedApart?: true;
   /** Its objects are there whoever declares them: they are set, and put back by `remove`, not made and deleted. */
   permanent?: true;
-  /** Nothing tells which resource set it, so it is not put back where another one of the program declares it now. */
+  /**
+   * Nothing tells which resource set or made it, so it is not put back, or removed, where another one of the program
+   * declares it now.
+   */
   inherited?: true;
   /** The leases of its further links, if a resource has several. */
   memberLeases?(lease: string): string[];

@@ -77,6 +77,15 @@ const loopbackUp: Property<Desired, Observed, boolean> = {
   messages: ({ want }) => [{ bytes: setLinkUp(loopbackIndex, want) }],
 };
 
+/** Nothing can take its place while it is there, and it goes last in a run. */
+function siblings(observed: Observed): string {
+  return `${describe(observed)} is another resource's of this stack`;
+}
+
+function describe({ name, loopback }: Observed): string {
+  return `network namespace "${name}" (${describeLeases(loopback?.leases ?? [])})`;
+}
+
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const entry = await host.namespaces.find(target.name);
   if (!entry) return {};
@@ -86,15 +95,13 @@ async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const leases = loopback?.leases ?? [];
   if (leases.includes(target.lease)) return { object, leaseLost: false };
   const { recorded } = target;
+  const isOfStack = leases.some((lease) => sameStack(lease, target.lease));
   if (leases.length === 0 && recorded?.__inode === entry.inode && recorded.__bootId === bootId) {
     return { object, leaseLost: true };
   }
   return {
-    obstacle: {
-      object,
-      sameStack: leases.some((lease) => sameStack(lease, target.lease)),
-      leased: leases.length > 0,
-    },
+    obstacle: { object, sameStack: isOfStack, leased: leases.length > 0 },
+    ...(isOfStack && { caution: `${siblings(object)}: this will be refused unless that goes before` }),
   };
 }
 
@@ -172,13 +179,18 @@ export const where = [blue.name, tap.name];`,
     return { loopbackUp: values.loopbackUp as boolean | undefined };
   },
   sight,
-  describe: ({ name, loopback }) => `network namespace "${name}" (${describeLeases(loopback?.leases ?? [])})`,
+  describe,
   properties: [loopbackUp as Property<Desired, Observed, never>],
   async create(target, _desired, host) {
-    if (await host.namespaces.find(target.name)) {
+    const { obstacle } = await sight(target, host);
+    if (obstacle) {
+      const { object, sameStack: isOfStack } = obstacle;
       throw new TuntapError("NAMESPACE_FOREIGN", {
-        message: `namespace ${target.name} exists`,
+        message: isOfStack ? siblings(object) : `namespace ${target.name} exists`,
         property: "name",
+        remedy: isOfStack
+          ? "Where it is this resource under its former logical name, give that as one of its `aliases`, and it keeps its namespace; else choose another `name`."
+          : undefined,
       });
     }
     await host.namespaces.add(target.name, target.lease);

@@ -141,6 +141,25 @@ test("an orphan of an interrupted run is taken up, a lost lease restored", async
   expect((await loopback()).altnames).toEqual([outputs.__lease]);
 });
 
+test("that of another resource of the stack cannot be made beside it: said in the plan, with what to do", async () => {
+  await program.declare(kind, "old", { name: lab.name });
+  program.newRun();
+  const { problems, notices } = await program.check(kind, "new", { name: lab.name });
+  expect(problems).toEqual([]);
+  expect(notices.map(({ message }) => message).join()).toMatch(
+    /^network namespace "\S+" \(lease \S+\) is another resource's of this stack: this will be refused unless that goes before/,
+  );
+  await expect(program.declare(kind, "new", { name: lab.name })).rejects.toMatchObject({
+    code: "NAMESPACE_FOREIGN",
+    message: expect.stringMatching(
+      /^Namespace new, name: network namespace .* is another resource's of this stack .*`aliases`/,
+    ),
+  });
+  await program.remove("old");
+  await program.declare(kind, "new", { name: lab.name });
+  await program.remove("new");
+});
+
 test("another name is another namespace", async () => {
   const other = await Lab.open(false);
   try {

@@ -93,3 +93,15 @@ test("an interface that was made anew took it away, not somebody else", async ()
     /no longer exists \(it was deleted outside this program\)/,
   );
 });
+
+test("another logical name in a run that fails before the old resource goes: in the next run it stays, too", async () => {
+  const inputs = { ...over(), destination: "203.0.113.0/24" };
+  await program.declare(kind, "old", inputs);
+  await program.newRun().declare(kind, "new", inputs);
+  const next = program.newRun();
+  expect((await next.declare(kind, "new", inputs)).operation).toBe("same");
+  await next.remove("old");
+  expect(await only()).toBe("203.0.113.0/24 dev tap0 scope link");
+  await next.newRun().remove("new");
+  expect(await only()).toBe("");
+});
