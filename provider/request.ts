@@ -6,6 +6,7 @@ import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
 import type { Declaration, Inputs, Kind, Target } from "./kinds/kind";
 import { automaticName } from "./kinds/parts/names";
+import { networkOf } from "./kinds/parts/route-checks";
 import type { Company } from "./lint/passing";
 
 /** What a face knows of a resource beside its inputs. */
@@ -202,8 +203,9 @@ function spellings(value: unknown): unknown[] {
   if (typeof value === "boolean") return [];
   if (typeof value !== "string") return [value];
   const parts = [value, ...value.split("/")];
-  // Messages have addresses in the kernel's spelling.
-  return [...parts, canonicalCidr(value), ...parts.map(canonicalAddress)].filter(
+  const cidr = canonicalCidr(value);
+  // Messages have addresses in the kernel's spelling, and say what the network of one is.
+  return [...parts, cidr, cidr && networkOf(cidr), ...parts.map(canonicalAddress)].filter(
     (part) => part !== undefined,
   );
 }

@@ -197,6 +197,15 @@ describe("secrets in texts", () => {
     ["no unset values", identity("owner"), {}, "undefined", "undefined"],
   ])("%s", (_, who, inputs, text, expected) => expect(maskSecrets(text, who, inputs)).toBe(expected));
 
+  test.each([
+    ["192.0.2.129/25", "write the network, 192.0.2.128/25, or the host, 192.0.2.129/32"],
+    ["2001:DB8:0::1/48", "write the network, 2001:db8::/48, or the host, 2001:db8::1/128"],
+  ])("%s tells its network, too", (destination, text) => {
+    expect(maskSecrets(text, identity("destination"), { destination })).toMatch(
+      /^write the network, \[secret\], or the host, \[secret\]\/\d+$/,
+    );
+  });
+
   test("are looked for in all sources", () => {
     const text = "owner: alice on the host, bob declared";
     expect(maskSecrets(text, identity("owner"), { owner: "alice" }, { owner: "bob" })).toBe(
