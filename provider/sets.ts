@@ -211,10 +211,10 @@ export class Sets {
     for (const [number, outputs] of before) {
       if (number >= count) leaving.set(number, { outputs, name: memberName(outputs) });
     }
-    const places = [
-      ...[...before.values()].map(({ namespace }) => namespace as string | undefined),
-      inputs.namespace as string | undefined,
-    ];
+    const recorded = [...before.values()].map(({ namespace }) => namespace as string | undefined);
+    // Of what an update made that failed then, nothing is recorded.
+    const others = (await this.host.namespaces.names()).filter((name) => kind.mayBeIn(inputs, name));
+    const places = [...recorded, inputs.namespace as string | undefined, ...others];
     const numbered = (leases: readonly string[]) => numberOf(lease, leases);
     for (const { namespace, link } of await leasedIn(this.host, [...new Set(places)])) {
       const number = numbered(link.leases);

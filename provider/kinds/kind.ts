@@ -365,6 +365,8 @@ export interface SetKind extends Declaration {
   shape: readonly string[];
   /** By the input of the set, the inputs of its members that are made from it. */
   derived: Readonly<Record<string, readonly string[]>>;
+  /** Whether members may be in that namespace, each having one of its own. */
+  mayBeIn(inputs: Inputs, namespace: string): boolean;
   /** An output for the number of members, by which a refresh tells that some are gone. */
   counted: string;
   /**

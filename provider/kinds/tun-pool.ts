@@ -3,6 +3,7 @@ import { consumerOutputs } from "./parts/consumer-outputs";
 import {
   bridgeOf,
   defaultPattern,
+  isNumbered,
   type MacPlan,
   numbered,
   type PlannedAddress,
@@ -178,6 +179,8 @@ export const guests = pool.members.apply((members) => members.map(({ peerAddress
     namePattern: ["name"],
     namespacePattern: ["namespace"],
   },
+  mayBeIn: ({ namespacePattern }, namespace) =>
+    namespacePattern !== undefined && isNumbered(namespacePattern as string, namespace),
   counted: "count",
   expand,
   rules,

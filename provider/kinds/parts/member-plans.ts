@@ -187,6 +187,13 @@ export function numbered(pattern: string, number: number): string {
   return pattern.replace("%d", () => String(number));
 }
 
+/** Whether the pattern gives that name to some number. */
+export function isNumbered(pattern: string, name: string): boolean {
+  const [before = "", after = ""] = pattern.split("%d");
+  const number = name.slice(before.length, name.length - after.length);
+  return /^\d+$/.test(number) && name === numbered(pattern, Number(number));
+}
+
 /** The bridge of one member; undefined where it is in none. */
 export function bridgeOf({ bridge, bridges }: Inputs, number: number): string | undefined {
   const list = bridges as readonly string[] | undefined;
