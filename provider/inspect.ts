@@ -251,10 +251,9 @@ async function describeGone(
   host: Host,
   kind: Kind,
   target: Target,
-  { obstacle, namespaceMissing }: Sighting<unknown>,
+  { obstacle }: Sighting<unknown>,
 ): Promise<string> {
   const loss = await describeLoss(host, kind, target, "the next up makes it anew");
-  if (namespaceMissing) return `${loss}; its namespace does not exist either`;
   if (obstacle === undefined || obstacle.sameStack) return loss;
   return `${await describeLoss(host, kind, target, "its name is taken by")} ${kind.describe(obstacle.object)}`;
 }

@@ -243,13 +243,16 @@ export async function describeLoss(
   consequence: string,
 ): Promise<string> {
   const restarted = target.recorded?.__bootId !== (await host.bootId());
-  const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
+  const place = (target.recorded ?? target).namespace as string | undefined;
+  const where = place === undefined ? "" : ` in namespace ${place}`;
   const what = `${String(target.recorded?.name ?? target.name)}${where}`;
   // It is there, but as the host has it.
   if (restarted && kind.permanent)
     return `what was done with ${what} ended when the host was restarted; ${consequence}`;
   const why = restarted
     ? "the host was restarted"
-    : ((await kind.explainLoss?.(target, host)) ?? "it was deleted outside this program");
+    : !(await host.namespaces.exists(place))
+      ? "its namespace is gone"
+      : ((await kind.explainLoss?.(target, host)) ?? "it was deleted outside this program");
   return `${what} no longer exists (${why}); ${consequence}`;
 }

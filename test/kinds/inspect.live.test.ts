@@ -131,7 +131,9 @@ test("a namespace that went with all in it", async () => {
   await place.close();
   const { resources } = await look();
   expect(resources.map(({ condition }) => condition)).toEqual(["gone", "gone"]);
-  expect(resources[1]?.message).toMatch(/its namespace does not exist either/);
+  expect(resources[1]?.message).toMatch(
+    /^dev0 in namespace \S+ no longer exists \(its namespace is gone\); the next up makes it anew$/,
+  );
 });
 
 test("an orphan: a link of this instance that the state does not know, and no other program's", async () => {

@@ -56,7 +56,7 @@ test("one that was deleted is made anew, with what lived in it", async () => {
   await program.declare("TunInterface", "dev0", inside);
   await run("ip", "netns", "del", lab.name);
   expect((await program.plan("TunInterface", "dev0", inside)).notices[0]?.message).toMatch(
-    /no longer exists/,
+    /^dev0 in namespace \S+ no longer exists \(its namespace is gone\)/,
   );
   const step = await program.newRun().declare(kind, "lab", { name: lab.name });
   expect(step.operation).toBe("update");
@@ -160,13 +160,19 @@ test("that of another resource of the stack cannot be made beside it: said in th
   await program.remove("new");
 });
 
-test("another name is another namespace", async () => {
+test("another name is another namespace, and what was in the old one ended with it", async () => {
   const other = await Lab.open(false);
+  const inside = (name: string) => ({ owner: 1, namespace: name });
   try {
     await program.declare(kind, "lab", { name: lab.name });
-    expect((await program.declare(kind, "lab", { name: other.name })).operation).toBe("replace");
+    await program.declare("TunInterface", "dev0", inside(lab.name));
+    expect((await program.newRun().declare(kind, "lab", { name: other.name })).operation).toBe("replace");
     expect(await names()).not.toContain(lab.name);
-    await program.remove("lab");
+    const { notices } = await program.declare("TunInterface", "dev0", inside(other.name));
+    expect(notices).toEqual([
+      `dev0 in namespace ${lab.name} no longer exists (its namespace is gone); it will be made anew`,
+    ]);
+    await program.removeAll();
   } finally {
     await other.close();
   }
