@@ -88,7 +88,11 @@ export class Segment<Name extends string = string> extends pulumi.ComponentResou
     for (const each of names) {
       const { local, namespace, bridge, newBridge, vxlan } = args.hosts[each];
       if (bridge === undefined) {
-        bridges[each] = new Bridge(`${name}-${each}`, { mtu, ...given(newBridge), namespace }, { parent: this });
+        bridges[each] = new Bridge(
+          `${name}-${each}`,
+          { mtu, ...given(newBridge), namespace },
+          { parent: this },
+        );
       }
       const others = names.filter((other) => other !== each).map((other) => args.hosts[other].local);
       vxlans[each] = new Vxlan(
