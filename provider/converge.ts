@@ -50,8 +50,7 @@ export async function converge(goal: Goal): Promise<unknown> {
       if (attempt < attempts && isTuntapError(error) && error.code === "LINK_VANISHED") continue;
       const left = origin && (await giveBack(goal, origin.adopted));
       if (left === undefined || !isTuntapError(error)) throw error;
-      const { message } = error.facts;
-      throw error.with({}, (text) => (text === message ? `${text} ${left}` : text));
+      throw error.with({ message: `${error.facts.message} ${left}` });
     }
   }
 }
@@ -205,7 +204,7 @@ async function applied({ kind, host, patience }: Goal, difference: AnyDifference
     if (!isTuntapError(error) || error.code !== kind.codes.inUse) throw error;
     const reason = error.facts.message.replace(/\.$/, "");
     if (await patience.again(reason)) return false;
-    throw error.with({}, (text) => text.replace(reason, () => reason + patience.waited()));
+    throw error.with({ message: error.facts.message.replace(reason, () => reason + patience.waited()) });
   }
 }
 

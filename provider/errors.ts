@@ -269,15 +269,19 @@ export class TuntapError extends Error {
     this.remedy = remedy;
   }
 
-  /** The same error with more facts, and its texts passed through `edit`. */
-  with(facts: Partial<ErrorFacts>, edit: (text: string) => string = (text) => text): TuntapError {
-    return new TuntapError(this.code, {
-      ...this.facts,
+  /** The same error with other facts in place of those that are given. */
+  with(facts: Partial<ErrorFacts>): TuntapError {
+    return new TuntapError(this.code, { ...this.facts, ...facts, cause: this });
+  }
+
+  /** The same error with its texts passed through `edit`, and other facts beside them. */
+  reworded(edit: (text: string) => string, facts: Partial<ErrorFacts> = {}): TuntapError {
+    const { extack } = this;
+    return this.with({
       ...facts,
       message: edit(this.facts.message),
       remedy: edit(this.remedy),
-      extack: this.extack && edit(this.extack),
-      cause: this,
+      ...(extack !== undefined && { extack: edit(extack) }),
     });
   }
 

@@ -256,9 +256,9 @@ export class Reconciler {
       return await work();
     } catch (error) {
       if (!isTuntapError(error)) throw error;
-      throw error.with({ resource: resourceLabel(identity) }, (text) =>
-        maskSecrets(text, identity, ...sources),
-      );
+      throw error.reworded((text) => maskSecrets(text, identity, ...sources), {
+        resource: resourceLabel(identity),
+      });
     }
   }
 }

@@ -318,7 +318,7 @@ function combined(
   if (!isTuntapError(reason) || failures.length === 1) return reason;
   const names = others.flatMap(({ number }) => members[number]?.inputs.name ?? []).map(String);
   const more = names.length > 0 ? `${listed(names)} failed too` : `${others.length} more failed too`;
-  return reason.with({}, (text) => (text === reason.facts.message ? `${text} (${more}${after})` : text));
+  return reason.with({ message: `${reason.facts.message} (${more}${after})` });
 }
 
 /** The notices of members, those that say the same as one. */
