@@ -25,13 +25,19 @@ export interface Goal {
 }
 
 /** How an object came to be this resource's: made by this call, taken over from others as it was, or before. */
-type Origin = { made: true } | { adopted: unknown } | undefined;
+export type Origin = { made: true } | { adopted: unknown } | undefined;
+
+export interface Converged {
+  /** As it was read at the end. */
+  object: unknown;
+  origin: Origin;
+}
 
 /**
- * Observe → ensure → sync → verify: makes the kernel agree with the goal and gives back what was read at the
- * end. If it fails, what this call made is removed again, and what it took over is given back as it was.
+ * Observe → ensure → sync → verify: makes the kernel agree with the goal. If it fails, what this call made is removed
+ * again, and what it took over is given back as it was.
  */
-export async function converge(goal: Goal): Promise<unknown> {
+export async function converge(goal: Goal): Promise<Converged> {
   const { kind, host, target } = goal;
   for (let attempt = 1; ; attempt += 1) {
     let origin: Origin;
@@ -40,7 +46,7 @@ export async function converge(goal: Goal): Promise<unknown> {
       origin = await ensure(goal, sighting, (adopted) => {
         origin = { adopted };
       });
-      return await synchronise(goal, origin);
+      return { object: await synchronise(goal, origin), origin };
     } catch (error) {
       if (origin && "made" in origin) {
         await undo(goal, error);

@@ -1,8 +1,9 @@
+import { giveBack } from "./adoption";
 import { onBusyOf, Patience } from "./busy";
 import { Checker, type CheckResult } from "./check";
 import type { Claims } from "./claims";
 import { namesText } from "./compact";
-import { converge, HalfMade, remove } from "./converge";
+import { type Converged, converge, type Goal, HalfMade, remove } from "./converge";
 import { covered, describeDifference, differences, inputOf } from "./differences";
 import { isTuntapError, TuntapError } from "./errors";
 import type { Host } from "./host/host";
@@ -26,7 +27,7 @@ import {
   targetOf,
   type Wanted,
 } from "./request";
-import { Sets } from "./sets";
+import { type Made, Sets } from "./sets";
 
 /** An object is half made and could not be removed; it is kept in state with these outputs. */
 export class InitialisationFailure extends Error {
@@ -47,6 +48,12 @@ export interface Run {
   tell?(urn: string, notices: readonly Notice[]): unknown;
   /** Whether the run is to end soon, so that no wait should go on. */
   interrupted?(): boolean;
+}
+
+/** What became of one resource. */
+interface Applied extends Pick<Converged, "origin"> {
+  result: ReadResult;
+  goal: Goal;
 }
 
 /** What is done with resources of every kind. One instance serves one engine run on one host. */
@@ -109,22 +116,33 @@ export class Reconciler {
   }
 
   /** Makes the object, or takes up what an interrupted run left of it. */
-  create(kind: AnyKind, wanted: Wanted): Promise<ReadResult> {
+  async create(kind: AnyKind, wanted: Wanted): Promise<ReadResult> {
     if (isSet(kind)) return this.sets.create(kind, wanted);
-    return this.apply(kind, wanted, undefined);
+    return (await this.apply(kind, wanted, undefined)).result;
+  }
+
+  /** As `create`, with the way back, for who makes several of which one may fail. */
+  async make(kind: Kind, wanted: Wanted): Promise<Made> {
+    const { result, goal, origin } = await this.apply(kind, wanted, undefined);
+    const takeBack = async () => {
+      if (origin && "adopted" in origin) return giveBack(goal, origin.adopted);
+      if (origin) await this.remove(kind, result.outputs);
+      return undefined;
+    };
+    return { result, takeBack };
   }
 
   /** Changes the object, or makes it anew where it vanished. */
-  update(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<ReadResult> {
+  async update(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<ReadResult> {
     if (isSet(kind)) return this.sets.update(kind, wanted, recorded);
-    return this.apply(kind, wanted, recorded);
+    return (await this.apply(kind, wanted, recorded)).result;
   }
 
   private async apply(
     kind: Kind,
     { identity, inputs }: Wanted,
     recorded: Outputs | undefined,
-  ): Promise<ReadResult> {
+  ): Promise<Applied> {
     const target = targetOf(kind, this.host, identity, inputs, recorded);
     // A vanished object is made where it is wanted now, not where it was.
     target.name = nameOf(kind, inputs) as string;
@@ -135,9 +153,9 @@ export class Reconciler {
       const patience = this.patience(kind, identity, inputs, recorded);
       try {
         const goal = { kind, host: this.host, target, inputs, desired, leaseIsOurs, patience };
-        const object = await converge(goal);
+        const { object, origin } = await converge(goal);
         this.holders.set(target.lease, identity.urn);
-        return this.result(kind, target, identity, inputs, desired, object);
+        return { result: this.result(kind, target, identity, inputs, desired, object), goal, origin };
       } catch (error) {
         if (!(error instanceof HalfMade)) throw error;
         const { id, outputs } = this.result(kind, target, identity, inputs, desired, error.object);

@@ -34,11 +34,18 @@ import {
 /** What is done with one object. */
 interface Single {
   diff(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<DiffResult>;
-  create(kind: Kind, wanted: Wanted): Promise<ReadResult>;
+  make(kind: Kind, wanted: Wanted): Promise<Made>;
   update(kind: Kind, wanted: Wanted, recorded: Outputs): Promise<ReadResult>;
   read(kind: Kind, recorded: Outputs): Promise<{ result?: ReadResult; notices: Notice[] }>;
   remove(kind: Kind, recorded: Outputs): Promise<void>;
   patience(kind: Kind, identity: Identity, inputs: Inputs): Patience;
+}
+
+/** What was made, and the way back from it. */
+export interface Made {
+  result: ReadResult;
+  /** Makes that it is as it was before: gone, another's, or there. @returns what is not so, for people. */
+  takeBack(): Promise<string | undefined>;
 }
 
 /** Of a member that goes: what is recorded of it, or as little as finds it. */
@@ -125,19 +132,10 @@ export class Sets {
   async create(kind: SetKind, wanted: Wanted): Promise<ReadResult> {
     const lease = newLease(wanted.identity, this.host.uid);
     const members = wantedMembers(kind, wanted, lease);
-    const made = await Promise.allSettled(members.map((member) => this.single.create(kind.member, member)));
+    const made = await Promise.allSettled(members.map((member) => this.single.make(kind.member, member)));
     const failures = failuresOf(made);
-    if (failures.length === 0)
-      return this.result(kind, wanted.identity, wanted.inputs, lease, resultsOf(made));
-    const halves = [...resultsOf(made).values()].map(({ outputs }) =>
-      this.single.remove(kind.member, outputs),
-    );
-    const left = failuresOf(await Promise.allSettled(halves)).length;
-    throw combined(
-      failures,
-      members,
-      left === 0 ? "" : `; ${left} that were made could not be removed again`,
-    );
+    if (failures.length > 0) throw combined(failures, members, await takenBack(made));
+    return this.result(kind, wanted.identity, wanted.inputs, lease, resultsOf(made));
   }
 
   async update(kind: SetKind, wanted: Wanted, recorded: Outputs): Promise<ReadResult> {
@@ -152,13 +150,18 @@ export class Sets {
       inputs,
     );
     const changed = await Promise.allSettled(
-      members.map((member, number) => {
+      members.map(async (member, number): Promise<MadeOrChanged> => {
         const was = before.get(number);
-        return was ? this.single.update(kind.member, member, was) : this.single.create(kind.member, member);
+        if (was === undefined) return this.single.make(kind.member, member);
+        return { result: await this.single.update(kind.member, member, was) };
       }),
     );
     const failures = failuresOf(changed);
-    if (failures.length > 0) throw combined(failures, members, "; the others are as they should be");
+    if (failures.length > 0) {
+      // Nothing will be recorded of those that are new.
+      const left = await takenBack(changed);
+      throw combined(failures, members, ["the others that were there are as they should be", ...left]);
+    }
     return this.result(kind, identity, inputs, lease, resultsOf(changed));
   }
 
@@ -250,7 +253,7 @@ export class Sets {
       ),
     );
     const failures = failuresOf(removed);
-    if (failures.length > 0) throw combined(failures, [], "");
+    if (failures.length > 0) throw combined(failures, [], []);
   }
 
   /** Those that processes use, and by whom. @param glance as of Target. */
@@ -301,24 +304,43 @@ function failuresOf(settled: Settled): { number: number; reason: unknown }[] {
   );
 }
 
-function resultsOf(settled: readonly PromiseSettledResult<ReadResult>[]): Map<number, ReadResult> {
+/** A member that was there is only changed: there is no way back. */
+type MadeOrChanged = Pick<Made, "result"> & Partial<Made>;
+
+function resultsOf(settled: readonly PromiseSettledResult<MadeOrChanged>[]): Map<number, ReadResult> {
   return new Map(
-    settled.flatMap((one, number) => (one.status === "fulfilled" ? [[number, one.value] as const] : [])),
+    settled.flatMap((one, number) =>
+      one.status === "fulfilled" ? [[number, one.value.result] as const] : [],
+    ),
   );
 }
 
-/** The first failure, and how many there are besides. */
+/** Takes back what was made beside what failed. @returns what is to be said of it, as nothing of it is recorded. */
+async function takenBack(settled: readonly PromiseSettledResult<MadeOrChanged>[]): Promise<string[]> {
+  const ways = settled.flatMap((one) => (one.status === "fulfilled" ? (one.value.takeBack ?? []) : []));
+  const taken = await Promise.allSettled(ways.map((takeBack) => takeBack()));
+  const left = taken.filter((one) => one.status === "rejected" || one.value !== undefined).length;
+  return left === 0 ? [] : [`${left} of those that were made could not be removed again, or given back`];
+}
+
+/**
+ * The first failure, and how many there are besides.
+ * @param notes what else is to be said, for people.
+ */
 function combined(
   failures: readonly { number: number; reason: unknown }[],
   members: readonly Wanted[],
-  after: string,
+  notes: readonly string[],
 ): unknown {
   const [first, ...others] = failures;
   const reason = first?.reason;
-  if (!isTuntapError(reason) || failures.length === 1) return reason;
+  if (!isTuntapError(reason)) return reason;
   const names = others.flatMap(({ number }) => members[number]?.inputs.name ?? []).map(String);
-  const more = names.length > 0 ? `${listed(names)} failed too` : `${others.length} more failed too`;
-  return reason.with({ message: `${reason.facts.message} (${more}${after})` });
+  const more = `${names.length > 0 ? listed(names) : `${others.length} more`} failed too`;
+  const said = [...(others.length > 0 ? [more] : []), ...notes];
+  return said.length === 0
+    ? reason
+    : reason.with({ message: `${reason.facts.message} (${said.join("; ")})` });
 }
 
 /** The notices of members, those that say the same as one. */

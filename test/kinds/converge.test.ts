@@ -39,8 +39,8 @@ function lamp(start: Lamp) {
     const [name, value] = String(message).split(" ");
     state[name as keyof Lamp] = Number(value);
   };
-  const run = (desired: Lamp) =>
-    converge({
+  const run = async (desired: Lamp) => {
+    const { object } = await converge({
       kind,
       host: new Host(kernel),
       target,
@@ -49,6 +49,8 @@ function lamp(start: Lamp) {
       leaseIsOurs: true,
       patience: new Patience({ mode: "fail", seconds: 0 }),
     });
+    return object;
+  };
   return { kernel, write, run, kind, state };
 }
 

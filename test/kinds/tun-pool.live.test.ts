@@ -249,6 +249,48 @@ describe("whose they are", () => {
     expect(Object.keys(await indexes()).sort()).toEqual(names(8));
   });
 
+  test("one that was taken over is given back as it was where another one fails", async () => {
+    await lab.exec("tunctl", "-t", "fc0", "-u", "bin");
+    await lab.ip("addr", "add", "198.51.100.1/24", "dev", "fc0");
+    const { inputs, problems } = await program.check(kind, "fc", pool({ adopt: true }));
+    expect(problems).toEqual([]);
+    // What came between the plan and the run.
+    await lab.ip("link", "add", "fc1", "type", "bridge");
+    const before = await lab.snapshot();
+    await expect(program.create(kind, "fc", inputs)).rejects.toMatchObject({ code: "FOREIGN_LINK" });
+    expect(await lab.snapshot()).toBe(before);
+  });
+
+  test("a pool that cannot grow stays as it was, so that a program without an instance can go on", async () => {
+    const nameless = Object.assign(new Program(), { instance: undefined });
+    await nameless.declare(kind, "fc", pool());
+    await lab.ip("tuntap", "add", "fc5", "mode", "tap");
+    const before = await lab.snapshot();
+    await expect(nameless.newRun().declare(kind, "fc", pool({ count: 8 }))).rejects.toMatchObject({
+      code: "FOREIGN_LINK",
+    });
+    expect(await lab.snapshot()).toBe(before);
+    await lab.ip("link", "del", "fc5");
+    await nameless.newRun().declare(kind, "fc", pool({ count: 8 }));
+    expect(Object.keys(await indexes()).sort()).toEqual(names(8));
+  });
+
+  test("what an interrupted run left stays when the next one fails", async () => {
+    await program.declare(kind, "fc", pool());
+    program.state.delete("fc");
+    await lab.ip("link", "del", "fc2");
+    await lab.ip("tuntap", "add", "fc2", "mode", "tap");
+    const { inputs } = await program.check(kind, "fc", pool({ namePattern: "gc%d" }));
+    const before = await lab.snapshot();
+    await expect(program.create(kind, "fc", { ...inputs, namePattern: "fc%d" })).rejects.toMatchObject({
+      code: "FOREIGN_LINK",
+    });
+    expect(await lab.snapshot()).toBe(before);
+    await lab.ip("link", "del", "fc2");
+    await program.newRun().declare(kind, "fc", pool());
+    expect(Object.keys(await indexes()).sort()).toEqual(names(4));
+  });
+
   test("names collide with those of other resources of the program", async () => {
     await program.declare("TunInterface", "fc1", { namespace: lab.name });
     await expect(program.declare(kind, "fc", pool())).rejects.toMatchObject({
