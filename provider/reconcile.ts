@@ -147,7 +147,9 @@ export class Reconciler {
     // A vanished object is made where it is wanted now, not where it was.
     target.name = nameOf(kind, inputs) as string;
     target.namespace = inputs.namespace as string | undefined;
-    return this.withLabel(secretsOf(identity, recorded), [inputs, recorded ?? {}], async () => {
+    const guarded = secretsOf(identity, recorded);
+    const sources = [inputs, recorded ?? {}];
+    return this.withLabel(guarded, sources, async () => {
       const desired = await kind.desire(inputs, this.host);
       const leaseIsOurs = identity.instance !== undefined;
       const patience = this.patience(kind, identity, inputs, recorded);
@@ -158,8 +160,10 @@ export class Reconciler {
         return { result: this.result(kind, target, identity, inputs, desired, object), goal, origin };
       } catch (error) {
         if (!(error instanceof HalfMade)) throw error;
+        // A member of a set is nothing that could be kept by itself; it is found again by its lease.
+        if (identity.member !== undefined) throw error.reason;
         const { id, outputs } = this.result(kind, target, identity, inputs, desired, error.object);
-        throw new InitialisationFailure(id, outputs, error.reason);
+        throw new InitialisationFailure(id, outputs, labelled(error.reason, guarded, sources));
       }
     });
   }
@@ -273,12 +277,15 @@ export class Reconciler {
     try {
       return await work();
     } catch (error) {
-      if (!isTuntapError(error)) throw error;
-      throw error.reworded((text) => maskSecrets(text, identity, ...sources), {
-        resource: resourceLabel(identity),
-      });
+      throw labelled(error, identity, sources);
     }
   }
+}
+
+function labelled(error: unknown, identity: Identity, sources: readonly Inputs[]): unknown {
+  if (!isTuntapError(error)) return error;
+  const resource = resourceLabel(identity);
+  return error.reworded((text) => maskSecrets(text, identity, ...sources), { resource });
 }
 
 /** Outputs that would tell a secret input by another name are left out. */
