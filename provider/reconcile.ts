@@ -77,38 +77,39 @@ export class Reconciler {
   }
 
   /** Validates, fills in defaults and claims the name. Reads the kernel, never writes. */
-  async check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
-    this.declared.add(wanted.identity.urn);
-    if (isNew) await this.hold(kind, newLease(wanted.identity, this.host.uid), wanted);
-    return this.checker.check(kind, wanted, isNew);
+  check(kind: AnyKind, wanted: Wanted, isNew: boolean): Promise<CheckResult> {
+    const { identity, inputs } = wanted;
+    return this.withLabel(identity, [inputs], async () => {
+      this.declared.add(identity.urn);
+      if (isNew) this.hold(kind, newLease(identity, this.host.uid), identity);
+      return this.checker.check(kind, wanted, isNew);
+    });
   }
 
   /**
    * What was renamed by `aliases` keeps the lease of its former name. A resource that gets that name now would take it.
    * Errors: NAME_CLAIMED.
    */
-  private hold(kind: AnyKind, lease: string | undefined, { identity, inputs }: Wanted): Promise<void> {
-    return this.withLabel(identity, [inputs], async () => {
-      // Nothing tells which resource set what is inherited.
-      if (lease === undefined || (!isSet(kind) && kind.inherited)) return;
-      const other = this.holders.get(lease);
-      if (other !== undefined && other !== identity.urn) {
-        const { kind: its, logicalName } = parseUrn(other);
-        throw new TuntapError("NAME_CLAIMED", {
-          message: `it has the same lease as ${its} ${JSON.stringify(logicalName)} of this program: one of them was renamed by \`aliases\`, and still has that of its former name, by which the other one would take its object`,
-          remedy: "Give the one that is new another logical name.",
-        });
-      }
-      this.holders.set(lease, identity.urn);
-    });
+  private hold(kind: AnyKind, lease: string | undefined, { urn }: Identity): void {
+    // Nothing tells which resource set what is inherited.
+    if (lease === undefined || (!isSet(kind) && kind.inherited)) return;
+    const other = this.holders.get(lease);
+    if (other !== undefined && other !== urn) {
+      const { kind: its, logicalName } = parseUrn(other);
+      throw new TuntapError("NAME_CLAIMED", {
+        message: `it has the same lease as ${its} ${JSON.stringify(logicalName)} of this program: one of them was renamed by \`aliases\`, and still has that of its former name, by which the other one would take its object`,
+        remedy: "Give the one that is new another logical name.",
+      });
+    }
+    this.holders.set(lease, urn);
   }
 
   /** Compares with the kernel, whatever is recorded. Reads, never writes. */
-  async diff(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
-    if (this.declared.has(wanted.identity.urn)) await this.hold(kind, recorded.__lease, wanted);
-    if (isSet(kind)) return this.sets.diff(kind, wanted, recorded);
+  diff(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
     const guarded = secretsOf(wanted.identity, recorded);
     return this.withLabel(guarded, [wanted.inputs, recorded], async () => {
+      if (this.declared.has(wanted.identity.urn)) this.hold(kind, recorded.__lease, wanted.identity);
+      if (isSet(kind)) return this.sets.diff(kind, wanted, recorded);
       const result = await this.planner.diff(kind, wanted, recorded);
       if (result.leaseLost) this.checker.recognise(wanted.identity.urn);
       return result;
@@ -117,7 +118,8 @@ export class Reconciler {
 
   /** Makes the object, or takes up what an interrupted run left of it. */
   async create(kind: AnyKind, wanted: Wanted): Promise<ReadResult> {
-    if (isSet(kind)) return this.sets.create(kind, wanted);
+    const { identity, inputs } = wanted;
+    if (isSet(kind)) return this.withLabel(identity, [inputs], () => this.sets.create(kind, wanted));
     return (await this.apply(kind, wanted, undefined)).result;
   }
 
@@ -134,8 +136,9 @@ export class Reconciler {
 
   /** Changes the object, or makes it anew where it vanished. */
   async update(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<ReadResult> {
-    if (isSet(kind)) return this.sets.update(kind, wanted, recorded);
-    return (await this.apply(kind, wanted, recorded)).result;
+    if (!isSet(kind)) return (await this.apply(kind, wanted, recorded)).result;
+    const guarded = secretsOf(wanted.identity, recorded);
+    return this.withLabel(guarded, [wanted.inputs, recorded], () => this.sets.update(kind, wanted, recorded));
   }
 
   private async apply(
@@ -170,9 +173,9 @@ export class Reconciler {
 
   /** What the kernel shows of a recorded object; no result where it is gone. */
   async read(kind: AnyKind, recorded: Outputs): Promise<{ result?: ReadResult; notices: Notice[] }> {
-    if (isSet(kind)) return this.sets.read(kind, recorded);
     const identity = identityOf(recorded);
     return this.withLabel(identity, [recorded], async () => {
+      if (isSet(kind)) return this.sets.read(kind, recorded);
       const target = { ...targetOf(kind, this.host, identity, recorded, recorded), glance: true as const };
       const declared = declaredOf(kind, recorded);
       const { object } = await kind.sight(target, this.host);
@@ -202,9 +205,9 @@ export class Reconciler {
 
   /** Deletes the object that carries the lease; that it is gone already is success. */
   async remove(kind: AnyKind, recorded: Outputs): Promise<void> {
-    if (isSet(kind)) return this.sets.remove(kind, recorded);
     const identity = identityOf(recorded);
     await this.withLabel(identity, [recorded], async () => {
+      if (isSet(kind)) return this.sets.remove(kind, recorded);
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
       if (object === undefined) return;
@@ -282,9 +285,10 @@ export class Reconciler {
   }
 }
 
+/** The error of a member of a set has its label already. */
 function labelled(error: unknown, identity: Identity, sources: readonly Inputs[]): unknown {
   if (!isTuntapError(error)) return error;
-  const resource = resourceLabel(identity);
+  const resource = error.resource ?? resourceLabel(identity);
   return error.reworded((text) => maskSecrets(text, identity, ...sources), { resource });
 }
 

@@ -180,16 +180,17 @@ export function secretsOf(identity: Identity, recorded: Outputs | undefined): Id
 
 const masked = "[secret]";
 
-/** Takes the values of secret inputs out of a text. */
+/** Takes the values of secret inputs out of a text; what is masked in it already stays so. */
 export function maskSecrets(text: string, identity: Identity, ...sources: Inputs[]): string {
   const values = (identity.secrets ?? []).flatMap((name) =>
     sources.flatMap((source) => leaves(source[name]).flatMap(spellings)),
   );
   // A digit or two would tear every other number in the text apart, and tells nothing.
   const telling = [...new Set(values.map(String))].filter((value) => value.length > 2);
-  return telling
-    .sort((a, b) => b.length - a.length)
-    .reduce((result, value) => result.replaceAll(value, masked), text);
+  const longestFirst = telling.sort((a, b) => b.length - a.length);
+  return longestFirst
+    .reduce((parts, value) => parts.flatMap((part) => part.split(value)), text.split(masked))
+    .join(masked);
 }
 
 /** The plain values in a value. */

@@ -26,7 +26,6 @@ import {
   newLease,
   type Outputs,
   type ReadResult,
-  resourceLabel,
   targetOf,
   type Wanted,
 } from "./request";
@@ -242,7 +241,6 @@ export class Sets {
       if (await patience.again(held)) continue;
       throw new TuntapError(kind.member.codes.inUse, {
         message: `nothing is deleted, as some are held. ${held}${patience.waited()}.`,
-        resource: resourceLabel(identity),
       });
     }
     // What is asked for now counts, not what was when they were made.

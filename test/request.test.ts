@@ -191,6 +191,7 @@ describe("secrets in texts", () => {
       "[secret]",
     ],
     ["nothing else", identity("owner"), { owner: "alice", mtu: 1500 }, "mtu 1500", "mtu 1500"],
+    ["nothing that is masked", identity("name"), { name: "secret" }, "secret [secret]", "[secret] [secret]"],
     ["signs of patterns", identity("owner"), { owner: "a.*$&" }, "a.*$& and abc", "[secret] and abc"],
     ["no short numbers", identity("netmask"), { netmask: 24 }, "24 hours", "24 hours"],
     ["no booleans", identity("up"), { up: true }, "true", "true"],

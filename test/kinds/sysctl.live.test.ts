@@ -423,6 +423,15 @@ describe("what the kernel refuses is explained, and nothing is left changed", ()
   });
 });
 
+test("a check that cannot be done says whose it is, and tells no secret", async () => {
+  const secretive = new Program("instance", "dev", "test", ["name"]);
+  // Write only.
+  await expect(secretive.check(kind, "flush", inLab("net.ipv4.route.flush", 1))).rejects.toMatchObject({
+    code: "SYSCTL_REFUSED",
+    message: expect.stringMatching(/^Sysctl flush, name: sysctl \[secret\] cannot be read/),
+  });
+});
+
 test("one that is not there yet is warned of in the plan only", async () => {
   const { problems, notices } = await program.check(kind, "one", inLab("net.ipv4.conf.tap0.forwarding", 1));
   expect(problems).toEqual([]);
