@@ -1,21 +1,15 @@
 import { constants } from "node:os";
 import { TuntapError } from "../errors";
 import type { NamespaceName } from "../kernel/kernel";
+import { rememberedOf } from "../remember";
 import type { Host } from "./host";
 import { interimName, sameStack } from "./leases";
 import { describeLink, type Link, setLink, setLinkUp } from "./links";
 import { accepted, refusal } from "./refusals";
+import { Queues } from "./turns";
 
 /** Renames of one namespace happen one after the other: two that swap names would else run into each other. */
-const queues = new WeakMap<Host, Map<NamespaceName, Promise<unknown>>>();
-
-function oneAtATime<T>(host: Host, namespace: NamespaceName, work: () => Promise<T>): Promise<T> {
-  const perHost = queues.get(host) ?? new Map<NamespaceName, Promise<unknown>>();
-  queues.set(host, perHost);
-  const next = (perHost.get(namespace) ?? Promise.resolve()).then(work, work);
-  perHost.set(namespace, next);
-  return next;
-}
+const renames = rememberedOf((_host: Host) => new Queues<NamespaceName>());
 
 /**
  * Gives a link its name. A link of the same stack that still has it is moved to an interim name: its own
@@ -29,7 +23,7 @@ export function renameLink(
   lease: string,
   name: string,
 ): Promise<void> {
-  return oneAtATime(host, namespace, async () => {
+  return renames(host).add(namespace, async () => {
     await moveOthersAway(host, namespace, name, lease);
     await rename(host, namespace, link.ifindex, link.name, name);
   });
@@ -37,7 +31,7 @@ export function renameLink(
 
 /** Frees a name for a link that is about to be made. Errors: as renameLink. */
 export function freeName(host: Host, namespace: NamespaceName, name: string, lease: string): Promise<void> {
-  return oneAtATime(host, namespace, () => moveOthersAway(host, namespace, name, lease));
+  return renames(host).add(namespace, () => moveOthersAway(host, namespace, name, lease));
 }
 
 async function moveOthersAway(

@@ -2,6 +2,7 @@ import { isTuntapError, TuntapError } from "../errors";
 import { KeyedCollectors } from "../kernel/collector";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import { isLease } from "./leases";
+import { Queues } from "./turns";
 
 /** One object of a listing, or of a command, as libnftables-json(5) has it. */
 export type NftObject = Readonly<Record<string, unknown>>;
@@ -56,6 +57,7 @@ export interface NftContents extends NftTable {
 /** Tables of nftables, by the program nft; and whether there are others beside them. */
 export class Nftables {
   private readonly listing: KeyedCollectors<NamespaceName, undefined, readonly NftTable[]>;
+  private readonly changes = new Queues<NamespaceName>();
 
   /** @param uid of this process: root is refused for other reasons than others. */
   constructor(
@@ -81,9 +83,11 @@ export class Nftables {
   async contents(namespace: NamespaceName, table: NftTable): Promise<NftContents | undefined> {
     const { family, name } = table;
     try {
-      return contentsOf(await this.run(namespace, [{ list: { table: { family, name } } }], "listed"));
+      const found = contentsOf(await this.run(namespace, [{ list: { table: { family, name } } }], "listed"));
+      // Another one may have the name by now.
+      return found?.handle === table.handle ? found : undefined;
     } catch (error) {
-      const there = (await this.tables(namespace)).some(sameTable(table));
+      const there = (await this.tables(namespace)).some(({ handle }) => handle === table.handle);
       if (there) throw error;
       return undefined;
     }
@@ -97,6 +101,13 @@ export class Nftables {
       if (isTuntapError(error) && error.code === "PERMISSION_DENIED") return [];
       throw error;
     }
+  }
+
+  /**
+   * Changes that go by which tables there are: no other of these is made in the namespace meanwhile. Errors: as `tables`.
+   */
+  inTurn<T>(namespace: NamespaceName, change: (tables: readonly NftTable[]) => Promise<T>): Promise<T> {
+    return this.changes.add(namespace, async () => change(await this.tables(namespace)));
   }
 
   /** One transaction: all of it or nothing. Errors: as `tables`. @param what was not done, for the message. */

@@ -1,3 +1,14 @@
+/** Work on one thing that is done one after the other, also where it fails; by what it is about. */
+export class Queues<Key> {
+  private readonly last = new Map<Key, Promise<unknown>>();
+
+  add<T>(key: Key, work: () => Promise<T>): Promise<T> {
+    const next = (this.last.get(key) ?? Promise.resolve()).then(work, work);
+    this.last.set(key, next);
+    return next;
+  }
+}
+
 /**
  * Writes go on side by side. What they would disturb waits for those that are under way, and holds off those that
  * come meanwhile.

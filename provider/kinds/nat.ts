@@ -255,8 +255,7 @@ function describe({ table: { name, family, leases }, nat, deviations: found }: O
 }
 
 /** A table of another resource of the same stack that has the name: it is made anew under its own by its resource. */
-async function inTheWay(target: Target, name: string, host: Host): Promise<NftCommand[]> {
-  const tables = await host.nftables.tables(target.namespace);
+function inTheWay(target: Target, name: string, tables: readonly NftTable[]): NftCommand[] {
   const other = tables.find(sameTable({ family: tableFamily, name }));
   if (other === undefined || other.leases.includes(target.lease)) return [];
   if (isOfOurStack(other, target)) return [deleteTable(name)];
@@ -264,6 +263,11 @@ async function inTheWay(target: Target, name: string, host: Host): Promise<NftCo
     message: `the name ${name} is taken by table ${tableFamily} ${name}, and it is left as it is`,
     property: "name",
   });
+}
+
+/** The table that was seen, if it is still there: another resource of the stack may have taken its name meanwhile. */
+function stillThere({ table: { handle } }: Observed, tables: readonly NftTable[]): NftTable | undefined {
+  return tables.find((table) => table.handle === handle);
 }
 
 function make(target: Target, desired: Desired, before: readonly NftCommand[], host: Host): Promise<void> {
@@ -356,13 +360,24 @@ export const table = nat.name;`,
   describe,
   properties,
   create: (target, desired, host) => make(target, desired, [], host),
-  async makeWay(target, host) {
-    const commands = await inTheWay(target, target.name, host);
-    if (commands.length > 0) await host.nftables.apply(target.namespace, commands, "moved out of the way");
+  makeWay(target, host) {
+    const { namespace, name } = target;
+    return host.nftables.inTurn(namespace, async (tables) => {
+      const commands = inTheWay(target, name, tables);
+      if (commands.length > 0) await host.nftables.apply(namespace, commands, "moved out of the way");
+    });
   },
-  async rewrite(target, { table }, desired, host) {
-    const other = table.name === target.name ? [] : await inTheWay(target, target.name, host);
-    await make(target, desired, [deleteTable(table.name), ...other], host);
+  rewrite(target, seen, desired, host) {
+    return host.nftables.inTurn(target.namespace, async (tables) => {
+      const table = stillThere(seen, tables);
+      if (table === undefined) {
+        throw new TuntapError("LINK_VANISHED", {
+          message: `table ${tableFamily} ${seen.table.name} was deleted while it was being changed`,
+        });
+      }
+      const other = table.name === target.name ? [] : inTheWay(target, target.name, tables);
+      await make(target, desired, [deleteTable(table.name), ...other], host);
+    });
   },
   takeOver,
   giveBack,
@@ -376,8 +391,11 @@ export const table = nat.name;`,
   otherHands:
     "Look for what else writes tables of nftables (a script that flushes the ruleset, firewalld, another program with the same table) and exclude the table there.",
   onBusy: () => ({ mode: "fail", seconds: 0 }),
-  async remove({ namespace }, { table }, host) {
-    await host.nftables.apply(namespace, [deleteTable(table.name)], "deleted");
+  remove({ namespace }, seen, host) {
+    return host.nftables.inTurn(namespace, async (tables) => {
+      const table = stillThere(seen, tables);
+      if (table) await host.nftables.apply(namespace, [deleteTable(table.name)], "deleted");
+    });
   },
   present({ table, nat: seen }, desired, declared) {
     const value = (name: keyof Nat, is: unknown, empty: boolean) =>
