@@ -79,6 +79,9 @@ test.each([
   // The kernel reads it as octal.
   ["010", "8", true],
   ["010", "10", false],
+  ["-0x10", "-16", true],
+  ["0x1f", "0x00001f", true],
+  ["false", "N", true],
   ["-1", "-1", true],
   ["16", "17", false],
   ["a,b", "a,b", true],

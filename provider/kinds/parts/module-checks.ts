@@ -28,12 +28,11 @@ export function splitParameter(text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** Whether the kernel shows that value, in its own words: Y for 1, 16 for 0x10. */
+/** Whether the kernel shows that value, in its own words: Y for 1, 16 for 0x10 (kstrtobool and kstrtox.c of its lib). */
 export function isValueOf(want: string, shown: string): boolean {
   if (want === shown) return true;
-  // As kstrtobool() of the kernel reads it.
-  if (shown === "Y") return /^([yt1]|on)/i.test(want);
-  if (shown === "N") return /^([nf0]|of)/i.test(want);
+  if (shown === "Y") return /^([yte1]|on)/i.test(want);
+  if (shown === "N") return /^([nfd0]|of)/i.test(want);
   const number = numberOf(want);
   return number !== undefined && number === numberOf(shown);
 }
