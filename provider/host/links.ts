@@ -1,4 +1,4 @@
-import { SharedDump } from "../kernel/dumps";
+import { consistentDump, SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
 import type { BridgeData, BridgePortData } from "../netlink/bridge";
 import { encodeLink, IFF, type LinkAttributes, linkDecoder } from "../netlink/link";
@@ -120,7 +120,7 @@ export class Links {
   async behind(from: NamespaceName, namespaceId: number): Promise<LinkTable> {
     const attributes = { extMask: skipStatistics, targetNetnsid: namespaceId };
     const request = encodeLink(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, {}, attributes);
-    const { bytes } = await this.kernel.dump(from, request);
+    const bytes = await consistentDump(this.kernel, from, request);
     return tableOf(splitMessages(bytes).flatMap((message) => linkOf(message) ?? []));
   }
 }

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { TuntapError } from "../../provider/errors";
+import { Links } from "../../provider/host/links";
 import { Collector, type Gathering, KeyedCollectors } from "../../provider/kernel/collector";
 import { consistentDump, SharedDump } from "../../provider/kernel/dumps";
+import { encodeLink } from "../../provider/netlink/link";
+import { RTM } from "../../provider/netlink/message";
 import { ScriptedKernel } from "../harness/scripted-kernel";
 import { sleep } from "../harness/shell";
 
@@ -175,6 +178,16 @@ describe("a dump", () => {
       message: expect.stringContaining("namespace blue was disturbed 20 times"),
     });
     expect(kernel.dumps).toBe(20);
+  });
+
+  test("of the links of a namespace without a name is made again, too", async () => {
+    const kernel = new ScriptedKernel();
+    const link = encodeLink(RTM.NEWLINK, 0, { index: 7 }, { ifname: "far0" });
+    kernel.answerDump = (attempt) => ({
+      bytes: attempt === 1 ? Buffer.alloc(0) : link,
+      interrupted: attempt === 1,
+    });
+    expect((await new Links(kernel).behind(undefined, 0)).at(7)?.name).toBe("far0");
   });
 
   test("of which answers were lost is made again", async () => {
