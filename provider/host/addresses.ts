@@ -148,6 +148,13 @@ export function splitCidr(cidr: Cidr): { address: string; prefixLength: number; 
   };
 }
 
+/** The network that an address with that prefix length is in; canonical. */
+export function networkOf(cidr: Cidr): Cidr {
+  const { address, prefixLength } = splitCidr(cidr);
+  const kind = address.includes(":") ? ipaddr.IPv6 : ipaddr.IPv4;
+  return `${canonicalAddress(kind.networkAddressFromCIDR(cidr).toString())}/${prefixLength}`;
+}
+
 /** The highest address of an IPv4 subnet. */
 function broadcastOf(address: string, prefixLength: number): string {
   return address

@@ -8,6 +8,7 @@ import {
   canonicalCidr,
   type NewAddress,
   netmaskOf,
+  networkOf,
   prefixLengthOf,
   removeAddress,
   restoreAddress,
@@ -237,10 +238,9 @@ function addressMessages({
 function sameSubnet(one: NewAddress, other: NewAddress): boolean {
   const [a, b] = [splitCidr(one.cidr), splitCidr(other.cidr)];
   if (a.family !== b.family || a.address.includes(":") || a.prefixLength !== b.prefixLength) return false;
-  const bits = (address: string) => address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-  const size = 2 ** (32 - a.prefixLength);
   // On a point-to-point link the subnet is the peer's.
-  return Math.floor(bits(one.peer ?? a.address) / size) === Math.floor(bits(other.peer ?? b.address) / size);
+  const subnetOf = (address: string) => networkOf(`${address}/${a.prefixLength}`);
+  return subnetOf(one.peer ?? a.address) === subnetOf(other.peer ?? b.address);
 }
 
 /** All address inputs as observed, in the program's words where they are equal. */

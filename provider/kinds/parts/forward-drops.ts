@@ -1,5 +1,4 @@
-import ipaddr from "ipaddr.js";
-import { splitCidr } from "../../host/addresses";
+import { networkOf, splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import type { NftChain, NftContents, NftRule, Statement } from "../../host/nftables";
 import type { NamespaceName } from "../../kernel/kernel";
@@ -416,6 +415,5 @@ function overlap(one: string, other: string): boolean {
   const [first, second] = [one, other].map((text) => splitCidr(text.includes("/") ? text : `${text}/128`));
   if (first === undefined || second === undefined || first.family !== second.family) return false;
   const length = Math.min(first.prefixLength, second.prefixLength, first.address.includes(":") ? 128 : 32);
-  const [mine, others] = [first, second].map(({ address }) => ipaddr.parse(address) as ipaddr.IPv4);
-  return mine !== undefined && others !== undefined && mine.match(others, length);
+  return networkOf(`${first.address}/${length}`) === networkOf(`${second.address}/${length}`);
 }

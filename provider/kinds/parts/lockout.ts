@@ -1,10 +1,9 @@
-import { type Address, splitCidr } from "../../host/addresses";
+import { type Address, networkOf, splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import type { Link, LinkTable } from "../../host/links";
 import { describeRoute, type KernelRoute, routeProtocol } from "../../host/routes";
 import { sshConnections } from "../../host/ssh";
 import { RT_TABLE, RTN } from "../../netlink/route";
-import { networkOf } from "./route-checks";
 
 interface Place {
   link: Link;

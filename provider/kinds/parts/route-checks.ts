@@ -1,5 +1,4 @@
-import ipaddr from "ipaddr.js";
-import { type Cidr, canonicalAddress, canonicalCidr, splitCidr } from "../../host/addresses";
+import { canonicalAddress, canonicalCidr, networkOf, splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
@@ -33,13 +32,6 @@ export function networkProblem(text: string, or = ""): string | undefined {
   return network === cidr
     ? undefined
     : `has bits beyond its prefix length; write the network, ${network}, or the host, ${splitCidr(cidr).address}/${cidr.includes(":") ? 128 : 32}`;
-}
-
-/** The network that an address with that prefix length is in; canonical. */
-export function networkOf(cidr: Cidr): Cidr {
-  const { address, prefixLength } = splitCidr(cidr);
-  const kind = address.includes(":") ? ipaddr.IPv6 : ipaddr.IPv4;
-  return `${canonicalAddress(kind.networkAddressFromCIDR(`${address}/${prefixLength}`).toString())}/${prefixLength}`;
 }
 
 /** Why a text is no address of a gateway or of this host; undefined if it is one. */
