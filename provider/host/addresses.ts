@@ -10,17 +10,13 @@ import {
   IFA_F,
 } from "../netlink/address";
 import { parseIpv6 } from "../netlink/ipv6";
-import { NLM_F, RTM } from "../netlink/message";
+import { AF, NLM_F, RTM } from "../netlink/message";
+import { RT_SCOPE } from "../netlink/route";
 import { change } from "./batch";
 import { decodingChanges } from "./changes";
 
 /** An address with its prefix length, in canonical text: `192.0.2.1/24`, `2001:db8::1/64`. */
 export type Cidr = string;
-
-const AF_INET = 2;
-const AF_INET6 = 10;
-/** linux/rtnetlink.h */
-const RT_SCOPE_LINK = 253;
 
 /** Writing an address that is there already is no error. */
 const write = change | NLM_F.CREATE | NLM_F.REPLACE;
@@ -85,7 +81,7 @@ export function addAddress(
 ): Buffer {
   const { address, prefixLength, family } = splitCidr(cidr);
   const header = { family, prefixLength, index: ifindex };
-  if (family === AF_INET6) {
+  if (family === AF.INET6) {
     return encodeAddress(RTM.NEWADDR, write, { ...header, flags: IFA_F.NODAD }, { local: address, address });
   }
   const attributes: Partial<AddressAttributes> = { local: address, address: peer ?? address };
@@ -144,7 +140,7 @@ export function splitCidr(cidr: Cidr): { address: string; prefixLength: number; 
   return {
     address,
     prefixLength: Number(cidr.slice(slash + 1)),
-    family: address.includes(":") ? AF_INET6 : AF_INET,
+    family: address.includes(":") ? AF.INET6 : AF.INET,
   };
 }
 
@@ -175,7 +171,7 @@ function addressOf(received: Buffer): { ifindex: number; address: Address } | un
   const { local, address: prefix, broadcast } = attributes;
   const text = local ?? prefix;
   if (type !== RTM.NEWADDR || text === undefined) return undefined;
-  const narrow = header.family === AF_INET;
+  const narrow = header.family === AF.INET;
   const address = {
     cidr: `${narrow ? text : canonicalAddress(text)}/${header.prefixLength}`,
     peer: narrow && local !== undefined && prefix !== local ? prefix : undefined,
@@ -202,7 +198,7 @@ function tableOf(found: readonly { ifindex: number; address: Address }[]): Addre
 function isKernelMade({ header, attributes }: Seen): boolean {
   const { protocol, flags = header.flags } = attributes;
   if (protocol !== undefined && protocol >= 1 && protocol <= 3) return true;
-  if (header.family !== AF_INET6) return false;
-  const linkLocal = header.scope === RT_SCOPE_LINK && (attributes.address ?? "").startsWith("fe80:");
+  if (header.family !== AF.INET6) return false;
+  const linkLocal = header.scope === RT_SCOPE.LINK && (attributes.address ?? "").startsWith("fe80:");
   return linkLocal || (flags & IFA_F.PERMANENT) === 0;
 }

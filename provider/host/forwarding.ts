@@ -1,7 +1,7 @@
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
-import { messageHeader, NLM_F, RTM, splitMessages } from "../netlink/message";
-import { AF_BRIDGE, decodeNeighbour, encodeNeighbour, NTF, NUD } from "../netlink/neighbour";
+import { AF, messageHeader, NLM_F, RTM, splitMessages } from "../netlink/message";
+import { decodeNeighbour, encodeNeighbour, NTF, NUD } from "../netlink/neighbour";
 import { canonicalAddress } from "./addresses";
 import { change } from "./batch";
 
@@ -30,7 +30,7 @@ export class Forwarding {
   private readonly dump: SharedDump<ForwardingTable>;
 
   constructor(kernel: Kernel) {
-    const request = encodeNeighbour(RTM.GETNEIGH, NLM_F.REQUEST | NLM_F.DUMP, { family: AF_BRIDGE });
+    const request = encodeNeighbour(RTM.GETNEIGH, NLM_F.REQUEST | NLM_F.DUMP, { family: AF.BRIDGE });
     this.dump = new SharedDump(kernel, request, decodeTable);
   }
 
@@ -58,7 +58,7 @@ export function removeForwarding(ifindex: number, entry: ForwardingEntry): Buffe
 
 function encode(type: number, flags: number, index: number, entry: ForwardingEntry): Buffer {
   const { mac: linkAddress, address: destination, interface: via } = entry;
-  const header = { family: AF_BRIDGE, index, state: NUD.PERMANENT, flags: NTF.SELF };
+  const header = { family: AF.BRIDGE, index, state: NUD.PERMANENT, flags: NTF.SELF };
   return encodeNeighbour(type, flags, header, { linkAddress, destination, interface: via });
 }
 

@@ -1,6 +1,6 @@
 import { SharedDump } from "../kernel/dumps";
 import type { Kernel, NamespaceName } from "../kernel/kernel";
-import { messageHeader, NLM_F, RTM, splitMessages } from "../netlink/message";
+import { AF, messageHeader, NLM_F, RTM, splitMessages } from "../netlink/message";
 import {
   encodeRoute,
   type RouteAttributes,
@@ -20,10 +20,8 @@ import type { LinkTable } from "./links";
  */
 export const routeProtocol = 116;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 /** IP6_RT_PRIO_USER (linux/ipv6_route.h): what the kernel takes for an IPv6 route without a metric. */
-const defaultMetrics: Readonly<Record<number, number>> = { [AF_INET]: 0, [AF_INET6]: 1024 };
+const defaultMetrics: Readonly<Record<number, number>> = { [AF.INET]: 0, [AF.INET6]: 1024 };
 
 export const routeTypes = {
   unicast: RTN.UNICAST,
@@ -220,7 +218,7 @@ export function nameIn(words: Readonly<Record<string, number>>, value: number): 
 
 /** 2 for IPv4, 10 for IPv6. `default` is that of IPv4, `::/0` that of IPv6. */
 export function familyOf(destination: string): number {
-  return destination.includes(":") ? AF_INET6 : AF_INET;
+  return destination.includes(":") ? AF.INET6 : AF.INET;
 }
 
 const decodeRoute = routeDecoder(
@@ -240,7 +238,8 @@ function decodeTable(bytes: Buffer): RouteTable {
   const table = new Map<string, KernelRoute[]>();
   for (const message of splitMessages(bytes)) {
     // The family is the first byte of struct rtmsg. Multicast routing and MPLS use the attributes for something else.
-    if (![AF_INET, AF_INET6].includes(message[messageHeader.size] ?? 0)) continue;
+    const family = message[messageHeader.size];
+    if (family !== AF.INET && family !== AF.INET6) continue;
     const { type, header, attributes } = decodeRoute(message);
     // Routes for a type of service or a range of sources are other ones, with keys of their own.
     if (type !== RTM.NEWROUTE || header.tos !== 0 || header.sourceLength !== 0) continue;
@@ -270,7 +269,7 @@ function decodeTable(bytes: Buffer): RouteTable {
 }
 
 function destinationText(family: number, address: string | undefined, length: number): string {
-  if (length === 0) return family === AF_INET ? "default" : "::/0";
+  if (length === 0) return family === AF.INET ? "default" : "::/0";
   return `${canonical(address)}/${length}`;
 }
 

@@ -10,8 +10,7 @@ import {
   RTEXT_FILTER_BRVLAN_COMPRESSED,
   VLAN_INFO,
 } from "../netlink/bridge-link";
-import { NLM_F, RTM, splitMessages } from "../netlink/message";
-import { AF_BRIDGE } from "../netlink/neighbour";
+import { AF, NLM_F, RTM, splitMessages } from "../netlink/message";
 import { change } from "./batch";
 import { type Link, type LinkTable, setLink } from "./links";
 import { loopbackIndex } from "./namespaces";
@@ -44,7 +43,7 @@ export class Vlans {
     const request = encodeBridgeLink(
       RTM.GETLINK,
       NLM_F.REQUEST | NLM_F.DUMP,
-      { family: AF_BRIDGE },
+      { family: AF.BRIDGE },
       { extMask: RTEXT_FILTER_BRVLAN_COMPRESSED },
     );
     this.dump = new SharedDump(kernel, request, decodeTable);
@@ -113,7 +112,7 @@ function encode(type: number, index: number, runs: readonly VlanRun[]): Buffer {
       { flags: flags | VLAN_INFO.RANGE_END, vid: last },
     ];
   });
-  return encodeBridgeLink(type, change, { family: AF_BRIDGE, index }, { afSpec: { vlanInfo } });
+  return encodeBridgeLink(type, change, { family: AF.BRIDGE, index }, { afSpec: { vlanInfo } });
 }
 
 /** Runs of VLANs with the same flags, by number. The kernel takes no run for that of untagged frames, which is one. */

@@ -5,8 +5,7 @@ import { integers } from "./bytes";
 import { decodeMessage, encodeMessage, type Family } from "./family";
 import { layout } from "./layout";
 import { type LinkHeader, linkFamily } from "./link";
-import { type Message, NLM_F, RTM } from "./message";
-import { AF_BRIDGE } from "./neighbour";
+import { AF, type Message, NLM_F, RTM } from "./message";
 import { binary, struct, u16, u32 } from "./value";
 
 /** RTEXT_FILTER_BRVLAN_COMPRESSED (linux/rtnetlink.h): a dump shows VLANs, runs of alike ones as two entries. */
@@ -73,13 +72,13 @@ const vlanFamily = {
 
 /** A dump request for the VLANs of all ports. */
 export function encodeVlanQuery(): Buffer {
-  return encodeMessage(vlanFamily, RTM.GETVLAN, NLM_F.REQUEST | NLM_F.DUMP, { family: AF_BRIDGE });
+  return encodeMessage(vlanFamily, RTM.GETVLAN, NLM_F.REQUEST | NLM_F.DUMP, { family: AF.BRIDGE });
 }
 
 /** IFLA_AF_SPEC of an ordinary link message, with an empty nest for the family of bridges. */
 export function emptyBridgeSpec(): Buffer {
   const bytes = Buffer.alloc(4);
   integers.u16.write(bytes, 0, bytes.length);
-  integers.u16.write(bytes, 2, AF_BRIDGE);
+  integers.u16.write(bytes, 2, AF.BRIDGE);
   return bytes;
 }

@@ -8,8 +8,8 @@ import { eachAttribute, findSelector, readPlain } from "./decode";
 import { attributesStart, type Family } from "./family";
 import { type Layout, readLayout } from "./layout";
 import { linkFamily } from "./link";
-import { messageEnd, messageHeader, NLM_F, RTM } from "./message";
-import { AF_BRIDGE, neighbourFamily } from "./neighbour";
+import { AF, messageEnd, messageHeader, NLM_F, RTM } from "./message";
+import { neighbourFamily } from "./neighbour";
 import { routeFamily } from "./route";
 import { showBytes } from "./value";
 
@@ -22,7 +22,7 @@ const families = new Map<number, Family>(
 /** Of a link, the family that follows the header decides what is in it. */
 function familyOf(message: Buffer, type: number): Family | undefined {
   const family: Family | undefined = families.get(type);
-  const isBridge = family === linkFamily && message[messageHeader.size] === AF_BRIDGE;
+  const isBridge = family === linkFamily && message[messageHeader.size] === AF.BRIDGE;
   return isBridge ? bridgeLinkFamily : family;
 }
 

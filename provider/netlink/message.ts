@@ -4,6 +4,9 @@ import { TuntapError } from "../errors";
 import { aligned, readU32 } from "./bytes";
 import { layout } from "./layout";
 
+/** AF_*, linux/socket.h. BRIDGE is that of forwarding entries, also of links that are no bridge, and of a bridge's view of links. */
+export const AF = { INET: 2, BRIDGE: 7, INET6: 10 } as const;
+
 /** RTM_*, linux/rtnetlink.h. In each family NEW, DEL, GET and SET follow one another. */
 export const RTM = {
   NEWLINK: 16,

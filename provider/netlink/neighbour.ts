@@ -6,9 +6,6 @@ import { type FieldValues, layout } from "./layout";
 import { type Message, type RawAttribute, RTM } from "./message";
 import { binary, ip, mac, s32, struct, u8, u16, u16be, u32 } from "./value";
 
-/** AF_BRIDGE: the family of forwarding entries, also of links that are no bridge. */
-export const AF_BRIDGE = 7;
-
 /** NUD_*, the state of an entry. */
 export const NUD = { REACHABLE: 2, STALE: 4, NOARP: 0x40, PERMANENT: 0x80 } as const;
 

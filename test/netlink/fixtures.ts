@@ -2,8 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { RTM, splitMessages } from "../../provider/netlink/message";
-import { AF_BRIDGE } from "../../provider/netlink/neighbour";
+import { AF, RTM, splitMessages } from "../../provider/netlink/message";
 
 function captured(name: string) {
   return JSON.parse(readFileSync(join(__dirname, "../fixtures/netlink", name), "utf8")).captured;
@@ -73,7 +72,7 @@ const vlans: { received: string[]; shown: Record<string, unknown>[] } = captured
 /** A dump of a bridge's ports with their VLANs; of a kernel that has VLAN filtering. */
 export const vlanMessages = vlans.received
   .flatMap((hex) => [...splitMessages(Buffer.from(hex, "hex"))])
-  .filter((message) => message.readUInt16LE(4) === RTM.NEWLINK && message[16] === AF_BRIDGE);
+  .filter((message) => message.readUInt16LE(4) === RTM.NEWLINK && message[16] === AF.BRIDGE);
 
 /** What `bridge -j -compressvlans vlan show` made of the same. */
 export const shownVlans = vlans.shown;

@@ -9,9 +9,8 @@ import {
 } from "../../provider/netlink/bridge-link";
 import { attributeAt, explain } from "../../provider/netlink/explain";
 import { decodeLink, encodeLink } from "../../provider/netlink/link";
-import { NLM_F, RTM } from "../../provider/netlink/message";
+import { AF, NLM_F, RTM } from "../../provider/netlink/message";
 import {
-  AF_BRIDGE,
   decodeNeighbour,
   encodeNeighbour,
   type NeighbourAttributes,
@@ -47,11 +46,11 @@ const entry = (
   index: number,
   attributes: Partial<NeighbourAttributes>,
   state: number = NUD.PERMANENT | NUD.NOARP,
-) => encodeNeighbour(type, write | flags, { family: AF_BRIDGE, index, state, flags: NTF.SELF }, attributes);
+) => encodeNeighbour(type, write | flags, { family: AF.BRIDGE, index, state, flags: NTF.SELF }, attributes);
 const appended = (index: number, attributes: Partial<NeighbourAttributes>) =>
   entry(RTM.NEWNEIGH, NLM_F.CREATE | NLM_F.APPEND, index, attributes);
 const vlans = (type: number, ...vlanInfo: { flags: number; vid: number }[]) =>
-  encodeBridgeLink(type, write, { family: AF_BRIDGE, index: vx0 }, { afSpec: { vlanInfo } });
+  encodeBridgeLink(type, write, { family: AF.BRIDGE, index: vx0 }, { afSpec: { vlanInfo } });
 
 /** The last message of each command; those before look names up. */
 const expected: Record<string, Buffer> = {
@@ -118,7 +117,7 @@ const expected: Record<string, Buffer> = {
     { linkAddress: "52:54:00:00:00:02", destination: "192.0.2.10" },
     NUD.REACHABLE,
   ),
-  "bridge fdb show": encodeNeighbour(RTM.GETNEIGH, NLM_F.REQUEST | NLM_F.DUMP, { family: AF_BRIDGE }),
+  "bridge fdb show": encodeNeighbour(RTM.GETNEIGH, NLM_F.REQUEST | NLM_F.DUMP, { family: AF.BRIDGE }),
   "bridge vlan add dev vx0 vid 10": vlans(RTM.SETLINK, { flags: 0, vid: 10 }),
   "bridge vlan add dev vx0 vid 20 pvid untagged": vlans(RTM.SETLINK, {
     flags: VLAN_INFO.PVID | VLAN_INFO.UNTAGGED,
@@ -144,7 +143,7 @@ const expected: Record<string, Buffer> = {
   "bridge -c vlan show": encodeBridgeLink(
     RTM.GETLINK,
     NLM_F.REQUEST | NLM_F.DUMP,
-    { family: AF_BRIDGE },
+    { family: AF.BRIDGE },
     { extMask: RTEXT_FILTER_BRVLAN_COMPRESSED / 2 },
   ),
 };
