@@ -1,12 +1,11 @@
 import { declaredIn } from "./compact";
 import { inputOf, valueAt, within } from "./differences";
 import { TuntapError } from "./errors";
-import { canonicalAddress, canonicalCidr } from "./host/addresses";
+import { canonicalAddress, canonicalCidr, networkOf } from "./host/addresses";
 import type { Host } from "./host/host";
 import { leaseName, parseUrn } from "./host/leases";
 import type { Declaration, Inputs, Kind, Target } from "./kinds/kind";
 import { automaticName } from "./kinds/parts/names";
-import { networkOf } from "./kinds/parts/route-checks";
 import type { Company } from "./lint/passing";
 
 /** What a face knows of a resource beside its inputs. */

@@ -2,18 +2,11 @@ import { setTimeout } from "node:timers/promises";
 import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
 import { sameStack } from "../host/leases";
-import {
-  addAlternativeName,
-  describeLeases,
-  describeLink,
-  type Link,
-  removeAlternativeName,
-  setLinkUp,
-} from "../host/links";
+import { describeLeases, describeLink, type Link, setLinkUp } from "../host/links";
 import { loopbackIndex } from "../host/namespaces";
-import { accepted, refusal } from "../host/refusals";
 import type { ProcessInfo } from "../kernel/kernel";
 import type { InputSchema, Inputs, Kind, Property, Sighting, Target } from "./kind";
+import { takeOverLink } from "./parts/link";
 import { namespaceNameBytes, namespaceNameProblem, namespaceSpace } from "./parts/names";
 import { live } from "./parts/verdicts";
 
@@ -25,7 +18,7 @@ interface Observed {
   name: string;
   inode: number;
   bootId: string;
-  loopback: Link | undefined;
+  loopback: Link;
 }
 
 const inputs = {
@@ -72,7 +65,7 @@ const loopbackUp: Property<Desired, Observed, boolean> = {
   inputs: ["loopbackUp"],
   verdict: live,
   want: (desired) => desired.loopbackUp,
-  is: ({ loopback }) => loopback?.up ?? false,
+  is: ({ loopback }) => loopback.up,
   show: (up) => (up ? "up" : "down"),
   messages: ({ want }) => [{ bytes: setLinkUp(loopbackIndex, want) }],
 };
@@ -83,16 +76,17 @@ function siblings(observed: Observed): string {
 }
 
 function describe({ name, loopback }: Observed): string {
-  return `network namespace "${name}" (${describeLeases(loopback?.leases ?? [])})`;
+  return `network namespace "${name}" (${describeLeases(loopback.leases)})`;
 }
 
 async function sight(target: Target, host: Host): Promise<Sighting<Observed>> {
   const entry = await host.namespaces.find(target.name);
   if (!entry) return {};
   const [table, bootId] = await Promise.all([host.links.table(target.name), host.bootId()]);
-  const loopback = table.at(loopbackIndex);
+  // Every namespace has one.
+  const loopback = table.at(loopbackIndex) as Link;
   const object = { name: target.name, inode: entry.inode, bootId, loopback };
-  const leases = loopback?.leases ?? [];
+  const { leases } = loopback;
   if (leases.includes(target.lease)) return { object, leaseLost: false };
   const { recorded } = target;
   const isOfStack = leases.some((lease) => sameStack(lease, target.lease));
@@ -152,16 +146,6 @@ async function inUse(target: Target, observed: Observed, host: Host): Promise<st
   return reasons.length > 0 ? `holding ${reasons.join("; ")}` : undefined;
 }
 
-async function takeOver(target: Target, observed: Observed, host: Host): Promise<void> {
-  const replies = await host.batch.send(observed.name, [
-    ...(observed.loopback?.leases ?? []).map((lease) => removeAlternativeName(loopbackIndex, lease)),
-    addAlternativeName(loopbackIndex, target.lease),
-  ]);
-  const refused = replies.find((reply) => !accepted(reply));
-  if (refused)
-    throw refusal(refused, { message: "its lease could not be written", operation: "RTM_NEWLINKPROP" });
-}
-
 export const namespace: Kind<Desired, Observed> = {
   name: "Namespace",
   description:
@@ -195,7 +179,8 @@ export const where = [blue.name, tap.name];`,
     }
     await host.namespaces.add(target.name, target.lease);
   },
-  takeOver,
+  takeOver: (target, { name, loopback }, host) =>
+    takeOverLink(target, { link: loopback, namespace: name, ifindex: loopbackIndex }, host),
   inUse,
   losesWith,
   async whereabouts(_target, { name }, host) {
@@ -205,6 +190,6 @@ export const where = [blue.name, tap.name];`,
   otherHands: "Look for what else makes or deletes the namespace (`ip netns`, a container engine).",
   onBusy: (values) => ({ mode: values.force === true ? "force" : "fail", seconds: 0 }),
   remove: (_target, observed, host) => host.namespaces.remove(observed.name),
-  present: ({ name, loopback }) => ({ name, loopbackUp: loopback?.up ?? false }),
+  present: ({ name, loopback }) => ({ name, loopbackUp: loopback.up }),
   remember: ({ inode, bootId }) => ({ __inode: inode, __bootId: bootId }),
 };

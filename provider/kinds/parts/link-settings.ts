@@ -130,12 +130,13 @@ export function stableMac(text: string): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
+export const notAMac =
+  "is no MAC address; give six bytes in hexadecimal with colons between them, such as 52:54:00:12:34:56";
+
 /** Why a text is no MAC address that an interface can have; undefined if it is one. */
 export function macProblem(text: string): string | undefined {
   const mac = canonicalMac(text);
-  if (mac === undefined) {
-    return "is no MAC address; give six bytes in hexadecimal with colons between them, such as 52:54:00:12:34:56";
-  }
+  if (mac === undefined) return notAMac;
   if (mac === "00:00:00:00:00:00") return "is all zeros, which no interface can have; choose another";
   if ((Number.parseInt(mac.slice(0, 2), 16) & 1) !== 0) {
     return "is a multicast address (the lowest bit of its first byte is set); clear that bit, for example with 52 as first byte";

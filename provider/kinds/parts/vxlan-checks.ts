@@ -5,6 +5,7 @@ import { isInterimName } from "../../host/leases";
 import { describeLink } from "../../host/links";
 import type { Claim, Inputs, Problem } from "../kind";
 import { linkMissing, linksToCheck } from "./link";
+import { canonicalMac, notAMac } from "./link-settings";
 import { desiredPeers, peerText } from "./vxlan-peers";
 import { desiredVxlan, holdsVni } from "./vxlan-settings";
 
@@ -48,9 +49,7 @@ export function groupProblem(text: string): string | undefined {
 
 /** Why a text is no MAC address of a forwarding entry, of whatever kind; undefined if it is one. */
 export function forwardingMacProblem(text: string): string | undefined {
-  return /^[0-9a-f]{2}(?:(:[0-9a-f]{2}){5}|(-[0-9a-f]{2}){5})$/i.test(text)
-    ? undefined
-    : "is no MAC address; give six bytes in hexadecimal with colons between them, such as 52:54:00:12:34:56";
+  return canonicalMac(text) === undefined ? notAMac : undefined;
 }
 
 export function vxlanRules(inputs: Inputs): Problem[] {

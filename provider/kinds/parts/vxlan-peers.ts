@@ -10,6 +10,7 @@ import {
 } from "../../host/forwarding";
 import type { Difference, InputSchema, Inputs, Property, Write } from "../kind";
 import type { ObservedLink } from "./link";
+import { canonicalMac } from "./link-settings";
 import { live } from "./verdicts";
 
 export const peersInput = {
@@ -62,8 +63,8 @@ function entryOf({
 }): ForwardingEntry | undefined {
   const canonical = typeof address === "string" ? canonicalAddress(address) : undefined;
   if (canonical === undefined) return undefined;
-  const mac = typeof macAddress === "string" ? macAddress : floodingMac;
-  return { mac: mac.toLowerCase().replaceAll("-", ":"), address: canonical };
+  const mac = macAddress === undefined ? floodingMac : canonicalMac(macAddress);
+  return mac === undefined ? undefined : { mac, address: canonical };
 }
 
 /** `192.0.2.2`, or `52:54:00:12:34:56 at 192.0.2.2`. */
