@@ -253,9 +253,11 @@ async function describeGone(
   target: Target,
   { obstacle }: Sighting<unknown>,
 ): Promise<string> {
-  const loss = await describeLoss(host, kind, target, "the next up makes it anew");
-  if (obstacle === undefined || obstacle.sameStack) return loss;
-  return `${await describeLoss(host, kind, target, "its name is taken by")} ${kind.describe(obstacle.object)}`;
+  const isTaken = obstacle !== undefined && !obstacle.sameStack;
+  const follows = isTaken
+    ? `its name is taken by ${kind.describe(obstacle.object)}`
+    : "the next up makes it anew";
+  return describeLoss(host, kind, target, follows);
 }
 
 function inspectProperties(

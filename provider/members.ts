@@ -123,7 +123,11 @@ export function numberOf(setLease: string, leases: readonly string[]): number | 
 /** What many members say, each line once: `fc3, fc7 and 12 more: mtu …`. */
 export function summarise(said: readonly { name: string; text: string }[]): string[] {
   const byText = new Map<string, string[]>();
-  for (const { name, text } of said) byText.set(text, [...(byText.get(text) ?? []), name]);
+  for (const { name, text } of said) {
+    const names = byText.get(text);
+    if (names) names.push(name);
+    else byText.set(text, [name]);
+  }
   const lines = [...byText].map(([text, names]) =>
     names.length === 1 && text.startsWith(`${names[0]} `) ? text : `${listed(names)}: ${text}`,
   );

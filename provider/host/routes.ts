@@ -100,7 +100,8 @@ export class Routes {
 
   /** Whether another resource wrote it in this run: two that change places, or one that was given another name. */
   isKeptByOther(namespace: NamespaceName, key: string, lease: string): boolean {
-    return ![undefined, lease].includes(this.keepers.get(`${namespace ?? ""}\0${key}`));
+    const keeper = this.keepers.get(`${namespace ?? ""}\0${key}`);
+    return keeper !== undefined && keeper !== lease;
   }
 }
 

@@ -30,8 +30,8 @@ export function systemFailureCode({ errno: number, operation, path = tunNode }: 
   }
   if (path === namespaceFolder || path.startsWith(`${namespaceFolder}/`)) {
     if (number === errno.ENOENT) return "NAMESPACE_MISSING";
-    // A file without a namespace behind it.
     if (operation === "flock" && number === errno.ETIMEDOUT) return "NAMESPACES_LOCKED";
+    // A file without a namespace behind it.
     if (operation === "setns" && number === errno.EINVAL) return "NAMESPACE_MISSING";
   }
   if (operation === "posix_spawn" || operation === "tuntap-helper") return "HELPER_MISSING";
