@@ -21,9 +21,6 @@ import { wantedMembers } from "./members";
 import {
   defaultName,
   type Identity,
-  leaves,
-  mask,
-  maskSecrets,
   type Notice,
   nameOf,
   namingInput,
@@ -31,6 +28,7 @@ import {
   targetOf,
   type Wanted,
 } from "./request";
+import { leaves, mask, masked, maskSecrets } from "./secrets";
 import { dependsOn, validate, without } from "./validate";
 
 export interface CheckResult {
@@ -139,7 +137,7 @@ export class Checker {
     if (secret) {
       const shown = leaves(inputs[property]).flatMap((value) => [JSON.stringify(value), String(value)]);
       for (const value of shown.sort((one, other) => other.length - one.length))
-        if (value !== "") text = text.replaceAll(value, "[secret]");
+        if (value !== "") text = text.replaceAll(value, masked);
     }
     // The engine prints the value of the property that a failure names, so one about a secret names none.
     return {

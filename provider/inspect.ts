@@ -19,7 +19,8 @@ import { kinds } from "./kinds";
 import { type Inputs, isSet, type Kind, type Sighting, type Target } from "./kinds/kind";
 import { numberOf, recordedMembers } from "./members";
 import { describeLoss } from "./plan";
-import { declaredOf, type Identity, identityOf, maskSecrets, type Outputs, targetOf } from "./request";
+import { declaredOf, type Identity, identityOf, type Outputs, targetOf } from "./request";
+import { masked, maskSecrets } from "./secrets";
 
 /** A resource as a state has it, or a member of a set. */
 export interface Recorded {
@@ -96,8 +97,6 @@ export interface Inspected {
   orphans: Orphan[];
   unseen: Unseen[];
 }
-
-const masked = "[secret]";
 
 /** Compares what a state says with what the kernel shows. Reads, never writes. */
 export async function inspect(

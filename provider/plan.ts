@@ -16,17 +16,8 @@ import type { Host } from "./host/host";
 import type { BusyMode, Inputs, Kind, Target, ValueSchema } from "./kinds/kind";
 import { listed } from "./members";
 import { rememberedOf } from "./remember";
-import {
-  declaredOf,
-  mask,
-  type Notice,
-  nameOf,
-  type Outputs,
-  secretsOf,
-  targetOf,
-  type Wanted,
-  wasDeclared,
-} from "./request";
+import { declaredOf, type Notice, nameOf, type Outputs, targetOf, type Wanted, wasDeclared } from "./request";
+import { mask, secretsOf } from "./secrets";
 
 export interface DiffResult {
   changes: boolean;

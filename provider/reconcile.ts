@@ -15,18 +15,16 @@ import {
   declaredPaths,
   type Identity,
   identityOf,
-  mask,
-  maskSecrets,
   type Notice,
   nameOf,
   newLease,
   type Outputs,
   type ReadResult,
   resourceLabel,
-  secretsOf,
   targetOf,
   type Wanted,
 } from "./request";
+import { mask, maskSecrets, secretsOf } from "./secrets";
 import { type Made, Sets } from "./sets";
 
 /** An object is half made and could not be removed; it is kept in state with these outputs. */

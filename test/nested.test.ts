@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import * as face from "../provider/dynamic";
 import type { Inputs } from "../provider/kinds/kind";
-import { maskSecrets } from "../provider/request";
+import { maskSecrets } from "../provider/secrets";
 import { validate } from "../provider/validate";
 import { packageSchema } from "../tools/generate/package-schema";
 import { referencePage } from "../tools/generate/reference";

@@ -13,7 +13,8 @@ import {
 import { kinds } from "../provider/kinds";
 import type { Kind } from "../provider/kinds/kind";
 import { automaticName, linkNameProblem, namespaceNameProblem } from "../provider/kinds/parts/names";
-import { defaultName, type Identity, maskSecrets } from "../provider/request";
+import { defaultName, type Identity } from "../provider/request";
+import { maskSecrets } from "../provider/secrets";
 
 const tun = kinds.TunInterface as Kind;
 const urn = (logicalName: string, { stack = "dev", project = "lab", types = "" } = {}) =>

@@ -30,6 +30,7 @@ const floors: readonly (readonly Room[])[] = [
       "provider/inspect",
       "provider/differences",
       "provider/request",
+      "provider/secrets",
       "provider/members",
       "provider/sets",
     ),
