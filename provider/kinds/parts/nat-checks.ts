@@ -151,7 +151,7 @@ export function portClaims(inputs: Inputs, unknown: ReadonlySet<string>): Claim[
     const by = outInterface === undefined ? "" : ` by ${outInterface}`;
     const name = `${port} (${protocol}, ${familyName(to)})${by}`;
     return {
-      space: `port:${namespace ?? ""}`,
+      space: `forward:${namespace ?? ""}`,
       name,
       input: `forwards[${index}].port`,
       clashes: (other) => clash(portClaimOf(name), portClaimOf(other)),
