@@ -3,6 +3,9 @@ import type { Account, Kernel } from "../kernel/kernel";
 
 export type Database = "user" | "group";
 
+/** uid_t and gid_t are 32 bits wide, and the last value means "none". */
+export const highestId = 2 ** 32 - 2;
+
 /** How long an answer is used again: one plan asks for the same few accounts very often. */
 const freshMilliseconds = 1000;
 
@@ -19,16 +22,18 @@ export class Accounts {
    */
   async id(database: Database, account: string | number): Promise<number> {
     if (typeof account === "number") return account;
-    const id =
-      (await this.lookUp(database, account))?.id ?? (/^\d+$/.test(account) ? Number(account) : undefined);
-    if (id === undefined) {
-      throw new TuntapError("ACCOUNT_UNKNOWN", {
-        message: `no ${database} ${JSON.stringify(account)} exists on the host`,
-        property: database === "user" ? "owner" : "group",
-        remedy: `Create it (\`${database}add ${account}\`), or give a numeric ${database === "user" ? "uid" : "gid"}.`,
-      });
-    }
-    return id;
+    const known = await this.lookUp(database, account);
+    if (known) return known.id;
+    const isNumber = /^\d+$/.test(account);
+    if (isNumber && Number(account) <= highestId) return Number(account);
+    const id = database === "user" ? "uid" : "gid";
+    throw new TuntapError("ACCOUNT_UNKNOWN", {
+      message: `no ${database} ${JSON.stringify(account)} exists on the host`,
+      property: database === "user" ? "owner" : "group",
+      remedy: isNumber
+        ? `Give a name, or a ${id} from 0 to ${highestId}.`
+        : `Create it (\`${database}add ${account}\`), or give a numeric ${id}.`,
+    });
   }
 
   /** `alice (uid 1000)`, or `uid 1000` where it has no name. */

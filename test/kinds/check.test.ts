@@ -63,6 +63,16 @@ describe("check", () => {
     expect((await check("tap0", { owner: "alice", group: "kvm" })).problems).toEqual([]);
   });
 
+  test("takes a text of digits for a number, of those that there are", async () => {
+    const { check } = program(withAccounts());
+    const { problems } = await check("tap0", { owner: "4294967295", group: "99999999999" });
+    expect(problems.map(({ message }) => message)).toEqual([
+      'owner "4294967295": no such user on the host. Give a name, or a uid from 0 to 4294967294. [ACCOUNT_UNKNOWN]',
+      'group "99999999999": no such group on the host. Give a name, or a gid from 0 to 4294967294. [ACCOUNT_UNKNOWN]',
+    ]);
+    expect((await check("tap0", { owner: "4294967294", group: "0" })).problems).toEqual([]);
+  });
+
   test("tells problems of the host beside those of the schema", async () => {
     const { check } = program(withAccounts());
     const { problems } = await check("tap0", { owner: "bob", mtu: 67 });

@@ -1,10 +1,8 @@
 import { isTuntapError } from "../../errors";
-import type { Database } from "../../host/accounts";
+import { type Database, highestId } from "../../host/accounts";
 import type { Host } from "../../host/host";
 import type { InputSchema, Inputs, Problem } from "../kind";
 
-/** uid_t and gid_t are 32 bits wide, and the last value means "none". */
-const highestId = 2 ** 32 - 2;
 /** No owner or group, which is not the same as 0. */
 export const none = -1;
 
