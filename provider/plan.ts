@@ -83,31 +83,35 @@ export class Planner {
     await this.diffProperties(kind, wanted, recorded, target, sighting.object, result, note);
     if (result.replaces.length > 0) {
       result.changes = true;
-      const [reason, lost] = await Promise.all([
-        kind.inUse(target, sighting.object, this.host),
-        kind.losesWith?.(target, sighting.object, this.host) ?? [],
-      ]);
-      if (lost.length > 0) {
-        const what = kind.describe(sighting.object);
-        const within = `${listed(lost)}, and all addresses, routes and rules in it`;
-        note(
-          "warning",
-          `replacing it means deleting ${what} with what is in it: ${within}; what is still declared is made anew`,
-        );
-      }
-      if (reason !== undefined) {
-        const follows = consequence(
-          onBusyOf(kind, recorded, this.onBusy),
-          "it will be deleted all the same",
-          "this will be refused",
-        );
-        note(
-          "warning",
-          `replacing it means deleting ${kind.describe(sighting.object)}, which is ${reason}: ${follows}`,
-        );
-      }
+      for (const warning of await this.replacementWarnings(kind, recorded, target, sighting.object))
+        note("warning", warning);
     }
     return result;
+  }
+
+  /** What is lost with an object that is made anew, and who is in the way. */
+  private async replacementWarnings(
+    kind: Kind,
+    recorded: Outputs,
+    target: Target,
+    object: unknown,
+  ): Promise<string[]> {
+    const [reason, lost] = await Promise.all([
+      kind.inUse(target, object, this.host),
+      kind.losesWith?.(target, object, this.host) ?? [],
+    ]);
+    const deleting = `replacing it means deleting ${kind.describe(object)}`;
+    const warnings: string[] = [];
+    if (lost.length > 0) {
+      const within = `${listed(lost)}, and all addresses, routes and rules in it`;
+      warnings.push(`${deleting} with what is in it: ${within}; what is still declared is made anew`);
+    }
+    if (reason !== undefined) {
+      const asked = onBusyOf(kind, recorded, this.onBusy);
+      const follows = consequence(asked, "it will be deleted all the same", "this will be refused");
+      warnings.push(`${deleting}, which is ${reason}: ${follows}`);
+    }
+    return warnings;
   }
 
   private diffWithoutKernel(
