@@ -148,6 +148,11 @@ export function createLink(
   return encodeLink(RTM.NEWLINK, flags, {}, { ...attributes, ifname: name, linkinfo: { kind, data } });
 }
 
+/** A message that deletes a link by its name. */
+export function deleteNamed(name: string): Buffer {
+  return encodeLink(RTM.DELLINK, change, {}, { ifname: name });
+}
+
 /** A message that sets attributes of a link; IFLA_LINKINFO must not be among them for a TUN or TAP. */
 export function setLink(ifindex: number, attributes: Partial<LinkAttributes>): Buffer {
   return encodeLink(RTM.NEWLINK, change, { index: ifindex }, attributes);

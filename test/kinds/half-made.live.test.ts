@@ -1,7 +1,8 @@
-/** What is said and left where a failure cannot even be undone. No kernel does that on demand. */
+/** What is said and left where the kernel fails at the wrong moment. No kernel does that on demand. */
 import { constants } from "node:os";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Claims } from "../../provider/claims";
+import { TuntapError } from "../../provider/errors";
 import { Host } from "../../provider/host/host";
 import type { Kernel } from "../../provider/kernel/kernel";
 import { openKernel } from "../../provider/kernel/open";
@@ -32,11 +33,31 @@ function keeping(kernel: Kernel): Kernel {
   });
 }
 
-async function failure(kindName: string, logicalName: string, inputs: object, secrets: string[] = []) {
+/** The real kernel, but that it cannot be looked at any more when there is a link of an interim name. */
+function hidingWhatIsMade(kernel: Kernel): Kernel {
+  return new Proxy(kernel, {
+    get: (target, verb: keyof Kernel) =>
+      verb === "dump"
+        ? async (namespace: string | undefined, message: Buffer) => {
+            const dump = await target.dump(namespace, message);
+            if (!dump.bytes.includes("tt-")) return dump;
+            throw new TuntapError("RECEIVE_OVERFLOW", { message: "it was too much" });
+          }
+        : target[verb],
+  });
+}
+
+async function failure(
+  kernel: Kernel,
+  kindName: string,
+  logicalName: string,
+  inputs: object,
+  secrets: string[] = [],
+) {
   const kind = kinds[kindName]!;
   const identity = { ...program.identity(kindName, logicalName), secrets };
   const wanted = { identity, inputs: inputs as Record<string, unknown>, unknown: new Set<string>() };
-  const reconciler = new Reconciler(new Host(keeping(openKernel())), new Claims());
+  const reconciler = new Reconciler(new Host(kernel), new Claims());
   const checked = await reconciler.check(kind, wanted, true);
   expect(checked.problems).toEqual([]);
   return reconciler.create(kind, { ...wanted, inputs: checked.inputs }).then(
@@ -46,7 +67,7 @@ async function failure(kindName: string, logicalName: string, inputs: object, se
 }
 
 test("an interface is kept in the state, and the message is that of any other error", async () => {
-  const error = await failure("TunInterface", "dev0", base(), ["addresses"]);
+  const error = await failure(keeping(openKernel()), "TunInterface", "dev0", base(), ["addresses"]);
   expect(error).toBeInstanceOf(InitialisationFailure);
   const { message, id, outputs } = error as InitialisationFailure;
   expect(message).toMatch(/^TunInterface dev0, addresses: /);
@@ -59,10 +80,21 @@ test("an interface is kept in the state, and the message is that of any other er
 });
 
 test("a member of a pool is not kept as if it were the pool", async () => {
-  const error = await failure("TunPool", "fc", pool({ addresses: ["2001:db8::1/64"] }));
+  const inputs = pool({ addresses: ["2001:db8::1/64"] });
+  const error = await failure(keeping(openKernel()), "TunPool", "fc", inputs);
   expect(error).not.toBeInstanceOf(InitialisationFailure);
   expect(error).toMatchObject({
     code: "PERMISSION_DENIED",
     message: expect.stringMatching(/^TunPool fc\[0\], addresses: .*fc1, fc2, fc3 failed too/),
   });
+});
+
+test.each<[string, () => object]>([
+  ["Bridge", () => ({ namespace: lab.name })],
+  ["Vxlan", () => ({ vni: 42, namespace: lab.name })],
+  ["VethPair", () => ({ ends: [{ namespace: lab.name }, { namespace: lab.name }] })],
+])("a %s that cannot be looked at when it is made is not left", async (kindName, inputs) => {
+  const error = await failure(hidingWhatIsMade(openKernel()), kindName, "dev0", inputs());
+  expect(error).toMatchObject({ code: "RECEIVE_OVERFLOW" });
+  expect(await lab.links()).toEqual([]);
 });

@@ -1,12 +1,30 @@
 import { TuntapError } from "../../errors";
 import type { Host } from "../../host/host";
 import { interimName } from "../../host/leases";
-import type { LinkTable } from "../../host/links";
+import { deleteNamed, type LinkTable } from "../../host/links";
 import { renameLink } from "../../host/names";
 import { accepted } from "../../host/refusals";
 import type { Reply } from "../../kernel/kernel";
 import type { Target } from "../kind";
 import { takeOverLink, writeLongName } from "./link";
+
+/**
+ * Looks at what was made under the interim name of a lease. Where that fails, it is deleted: its index is not known, but
+ * nothing else has that name.
+ */
+export async function lookAtMade<T>(
+  made: Reply | undefined,
+  { namespace, lease }: Pick<Target, "namespace" | "lease">,
+  look: () => Promise<T>,
+  host: Host,
+): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (accepted(made)) await host.batch.send(namespace, [deleteNamed(interimName(lease))]);
+    throw error;
+  }
+}
 
 /**
  * Makes a link by one message: under a name that its lease gives, then with the lease, then under its own name. At
@@ -23,7 +41,7 @@ export async function makeLink(
   const { namespace, name, lease } = target;
   const interim = interimName(lease);
   const [made] = await host.batch.send(namespace, [message(interim)]);
-  const links = await host.links.table(namespace);
+  const links = await lookAtMade(made, target, () => host.links.table(namespace), host);
   if (!accepted(made)) throw refusedAs(made as Reply, interim, links);
   const link = links.named(interim);
   if (link === undefined) {

@@ -9,6 +9,7 @@ import type { Target } from "../kind";
 import { bridgeIndex } from "./bridge-port";
 import { bothEnds, type DesiredPair, endLease, endOf, endTarget, type ObservedPair } from "./ends";
 import { nameTaken, takeOverLink, wrongKind } from "./link";
+import { lookAtMade } from "./making";
 import { giveBack, takeOver } from "./taking-over";
 import { hasLease } from "./veth";
 
@@ -36,7 +37,8 @@ export async function createPair(target: Target, desired: DesiredPair<Wanted>, h
     a.namespace === b.namespace
       ? await host.batch.send(a.namespace, [message])
       : await host.move(b.namespace, a.namespace, [message]);
-  const links = await Promise.all(targets.map((each) => interimLink(each, host)));
+  const look = () => Promise.all(targets.map((each) => interimLink(each, host)));
+  const links = await lookAtMade(made, a, look, host);
   if (!accepted(made)) {
     if (made?.errno === constants.errno.EEXIST) {
       const other = links[0] ? 0 : 1;
