@@ -10,6 +10,7 @@ import { lab, program, said, useTunLab } from "./tun-lab";
 useTunLab();
 
 const kind = "Vxlan";
+const flood = "00:00:00:00:00:00";
 const place = () => ({ namespace: lab.name });
 const settings = () => ({ ...place(), vni: 42, local: "192.0.2.1", remote: "192.0.2.9", device: "under0" });
 
@@ -48,6 +49,30 @@ describe("whose it is", () => {
       /bridge "dev0" .* is no VXLAN interface.*\[FOREIGN_LINK\]/,
     );
     expect((await lab.mustHave("dev0")).linkinfo?.info_kind).toBe("bridge");
+  });
+
+  test.each<[string, string[], Record<string, unknown>]>([
+    ["peers", [], { peers: [{ address: "192.0.2.112" }] }],
+    ["other peers", [], { peers: [{ address: "192.0.2.113", macAddress: "52:54:00:00:00:01" }] }],
+    ["a remote address", [], { remote: "192.0.2.9" }],
+    ["another remote address", ["remote", "192.0.2.8"], { remote: "192.0.2.9" }],
+    [
+      "another remote address and device",
+      ["remote", "192.0.2.8", "dev", "under1"],
+      { device: "under0", remote: "192.0.2.9" },
+    ],
+    ["another device", ["remote", "192.0.2.8", "dev", "under1"], { device: "under0", remote: "192.0.2.8" }],
+  ])("one that was given %s is given back as it was where something fails", async (_, options, given) => {
+    const add = ["type", "vxlan", "id", "42", "dstport", "4789", "local", "192.0.2.1"];
+    await lab.ip("link", "add", "dev0", ...add, ...options);
+    for (const mac of [flood, "52:54:00:00:00:01"])
+      await lab.exec("bridge", "fdb", "append", mac, "dev", "dev0", "dst", "192.0.2.111");
+    await lab.exec("sysctl", "-qw", "net.ipv6.conf.dev0.disable_ipv6=1");
+    const state = async () => [await lab.snapshot(), ...(await lab.exec("bridge", "fdb")).split("\n").sort()];
+    const before = await state();
+    const inputs = { ...place(), vni: 42, local: "192.0.2.1", addresses: ["2001:db8::1/64"], ...given };
+    await expect(program.declare(kind, "dev0", { ...inputs, adopt: true })).rejects.toThrow(/2001:db8::1/);
+    expect(await state()).toEqual(before);
   });
 
   test("one that lost only its lease is known, and the lease restored", async () => {
@@ -237,7 +262,6 @@ test("no message tells a secret peer", async () => {
   const secretive = new Program(undefined, "dev", "test", ["peers"]);
   const inputs = { ...settings(), peers: [{ address: "192.0.2.111" }] };
   await secretive.declare(kind, "dev0", inputs);
-  const flood = "00:00:00:00:00:00";
   await lab.exec("bridge", "fdb", "del", flood, "dev", "dev0", "dst", "192.0.2.111");
   const { notices } = await secretive.newRun().declare(kind, "dev0", inputs);
   expect(notices.join()).toContain("peers: not the declared (secret) value");

@@ -116,18 +116,14 @@ export const peersProperty: Property<WithPeers, ObservedVxlan, string[]> = {
   is: (observed, desired, recorded) => managed(observed, desired, recorded).map(shownText).sort(),
   show: (peers) => (peers.length === 0 ? "no peer" : peers.join(", ")),
   messages: peerMessages,
+  back: (before, desired) => ({ ...desired, peers: managed(before, desired, undefined) }),
 };
 
-function peerMessages({
-  observed,
-  desired,
-  target,
-  is,
-}: Difference<WithPeers, ObservedVxlan, string[]>): Write[] {
-  const { ifindex } = observed;
+function peerMessages({ observed, desired, is }: Difference<WithPeers, ObservedVxlan, string[]>): Write[] {
+  const { ifindex, forwarding } = observed;
   const wanted = desired.peers ?? [];
   const keys = new Set(wanted.map(keyOf));
-  const surplus = managed(observed, desired, target.recorded).filter((entry) => !keys.has(keyOf(entry)));
+  const surplus = forwarding.filter((entry) => is.includes(shownText(entry)) && !keys.has(keyOf(entry)));
   return [
     ...wanted
       .filter((entry) => !is.includes(peerText(entry)))

@@ -106,6 +106,8 @@ export interface DesiredVxlan {
   ttl: number | undefined;
   learning: boolean | undefined;
   ageingTime: number | undefined;
+  /** What it was, of one that is given back to others. */
+  former?: ObservedVxlan;
 }
 
 function canonical(address: unknown): string | undefined {
@@ -239,10 +241,11 @@ const floodingProperty: Row<string[]> = {
       .sort();
   },
   show: (entries) => (entries.length === 0 ? "nowhere" : entries.join(", ")),
-  messages: ({ observed, desired: { remote } }) => {
+  messages: ({ observed, desired: { remote, former } }) => {
     const { ifindex } = observed;
     const { link = 0 } = data(observed);
     if (remote === undefined) return [];
+    if (former) return floodAsBefore(observed, remote, former);
     const entry = { mac: floodingMac, address: remote, interface: link === 0 ? undefined : link };
     const surplus = toRemote(observed, remote).filter(({ interface: via = 0 }) => via !== link);
     return [
@@ -253,7 +256,33 @@ const floodingProperty: Row<string[]> = {
       })),
     ];
   },
+  back: (former, desired) => ({ ...desired, former }),
 };
+
+/**
+ * The entries that it had, and none of those that came about since: by the kernel itself, too, when the remote address and
+ * the device were set back just before this.
+ */
+function floodAsBefore(observed: ObservedVxlan, remote: string, before: ObservedVxlan): Write[] {
+  const { ifindex } = observed;
+  const [was, is] = [data(before), data(observed)];
+  const addresses = new Set([remote, remoteOf(was)]);
+  addresses.delete(none);
+  const links = new Set([undefined, was.link || undefined, is.link || undefined]);
+  const had = [...addresses].flatMap((address) => toRemote(before, address));
+  const others = [...addresses]
+    .flatMap((address) => [...links].map((via) => ({ mac: floodingMac, address, interface: via })))
+    .filter(
+      (entry) => !had.some((one) => one.address === entry.address && one.interface === entry.interface),
+    );
+  return [
+    ...had.map((entry) => ({ bytes: addForwarding(ifindex, entry) })),
+    ...others.map((entry) => ({
+      bytes: removeForwarding(ifindex, entry),
+      alreadySo: constants.errno.ENOENT,
+    })),
+  ];
+}
 
 function toRemote({ forwarding }: ObservedVxlan, remote: string | undefined) {
   return forwarding.filter(
