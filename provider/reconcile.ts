@@ -5,10 +5,11 @@ import type { Claims } from "./claims";
 import { namesText } from "./compact";
 import { type Converged, converge, type Goal, HalfMade, remove } from "./converge";
 import { covered, describeDifference, differences, inputOf } from "./differences";
-import { isTuntapError, TuntapError } from "./errors";
+import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
 import { parseUrn } from "./host/leases";
 import { type AnyKind, type BusyMode, type Inputs, isSet, type Kind, type Target } from "./kinds/kind";
+import { Leaseholders } from "./leaseholders";
 import { type DiffResult, describeLoss, Planner } from "./plan";
 import {
   declaredOf,
@@ -59,8 +60,7 @@ export class Reconciler {
   private readonly checker: Checker;
   private readonly planner: Planner;
   private readonly sets: Sets;
-  /** By lease, the resource of the program that has it. */
-  private readonly holders = new Map<string, string>();
+  private readonly leaseholders = new Leaseholders();
   /** What the program declares: a refresh looks at differences of others, too. */
   private readonly declared = new Set<string>();
 
@@ -79,34 +79,23 @@ export class Reconciler {
     const { identity, inputs } = wanted;
     return this.withLabel(identity, [inputs], async () => {
       this.declared.add(identity.urn);
-      if (isNew) this.hold(kind, newLease(identity, this.host.uid), identity);
+      if (isNew) this.takeLease(kind, newLease(identity, this.host.uid), identity);
       return this.checker.check(kind, wanted, isNew);
     });
   }
 
-  /**
-   * What was renamed by `aliases` keeps the lease of its former name. A resource that gets that name now would take it.
-   * Errors: NAME_CLAIMED.
-   */
-  private hold(kind: AnyKind, lease: string | undefined, { urn }: Identity): void {
+  private takeLease(kind: AnyKind, lease: string | undefined, { urn }: Identity, recorded?: Outputs): void {
     // Nothing tells which resource set what is inherited.
     if (lease === undefined || (!isSet(kind) && kind.inherited)) return;
-    const other = this.holders.get(lease);
-    if (other !== undefined && other !== urn) {
-      const { kind: its, logicalName } = parseUrn(other);
-      throw new TuntapError("NAME_CLAIMED", {
-        message: `it has the same lease as ${its} ${JSON.stringify(logicalName)} of this program: one of them was renamed by \`aliases\`, and still has that of its former name, by which the other one would take its object`,
-        remedy: "Give the one that is new another logical name.",
-      });
-    }
-    this.holders.set(lease, urn);
+    this.leaseholders.take(lease, urn, recorded?.__tuntap?.urn);
   }
 
   /** Compares with the kernel, whatever is recorded. Reads, never writes. */
   diff(kind: AnyKind, wanted: Wanted, recorded: Outputs): Promise<DiffResult> {
     const guarded = secretsOf(wanted.identity, recorded);
     return this.withLabel(guarded, [wanted.inputs, recorded], async () => {
-      if (this.declared.has(wanted.identity.urn)) this.hold(kind, recorded.__lease, wanted.identity);
+      if (this.declared.has(wanted.identity.urn))
+        this.takeLease(kind, recorded.__lease, wanted.identity, recorded);
       if (isSet(kind)) return this.sets.diff(kind, wanted, recorded);
       const result = await this.planner.diff(kind, wanted, recorded);
       if (result.leaseLost) this.checker.recognise(wanted.identity.urn);
@@ -157,7 +146,6 @@ export class Reconciler {
       try {
         const goal = { kind, host: this.host, target, inputs, desired, leaseIsOurs, patience };
         const { object, origin } = await converge(goal);
-        this.holders.set(target.lease, identity.urn);
         return { result: this.result(kind, target, identity, inputs, desired, object), goal, origin };
       } catch (error) {
         if (!(error instanceof HalfMade)) throw error;
@@ -204,21 +192,30 @@ export class Reconciler {
   /** Deletes the object that carries the lease; that it is gone already is success. */
   async remove(kind: AnyKind, recorded: Outputs): Promise<void> {
     const identity = identityOf(recorded);
+    const note = (severity: Notice["severity"], message: string) =>
+      this.run.tell?.(identity.urn, [mask({ severity, message }, identity, recorded)]);
     await this.withLabel(identity, [recorded], async () => {
+      const successor = this.leaseholders.successorOf(recorded.__lease ?? "", identity.urn);
+      if (successor !== undefined) {
+        // Renamed by `aliases`, and declared under its first name again: one lease, and one object.
+        const { kind: its, logicalName } = parseUrn(successor);
+        await note(
+          "info",
+          `${nameOf(kind, recorded)} stays, as ${its} "${logicalName}" of this program has it now`,
+        );
+        return;
+      }
       if (isSet(kind)) return this.sets.remove(kind, recorded);
       const target = targetOf(kind, this.host, identity, recorded, recorded);
       const { object } = await kind.sight(target, this.host);
       if (object === undefined) return;
-      // Renamed by `aliases`, and declared under its first name again: one lease, and one object.
-      const holder = this.holders.get(target.lease);
-      if (holder !== undefined && holder !== identity.urn) return;
       const heir = this.heirOf(kind, identity, recorded);
       // What is made, and not put back, was made by either.
       if (heir !== undefined && !kind.permanent) return;
       const left =
         heir ?? (await remove(kind, target, object, this.host, this.patience(kind, identity, recorded)));
       if (left === undefined) return;
-      await this.run.tell?.(identity.urn, [mask({ severity: "warning", message: left }, identity, recorded)]);
+      await note("warning", left);
     });
   }
 

@@ -35,7 +35,7 @@ const floors: readonly (readonly Room[])[] = [
       "provider/sets",
     ),
   ],
-  [files("provider/validate"), files("provider/claims"), folder("provider/lint")],
+  [files("provider/validate"), files("provider/claims", "provider/leaseholders"), folder("provider/lint")],
   [folder("provider/validators")],
   [files("provider/formats"), files("provider/wording")],
   [folder("provider/kinds")],
