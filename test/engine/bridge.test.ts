@@ -104,7 +104,7 @@ test("a port of others stops the delete, and is named; the run may overrule that
   expect((await lab.links()).map(({ ifname }) => ifname)).toEqual(["x0"]);
 });
 
-test("renamed by an alias of its resource, with its ports: nothing is left to do, and all of it goes", async () => {
+test("renamed by an alias of its resource, with its ports, and back without: the same bridge, and all of it goes", async () => {
   await lab.ip("link", "add", "nic0", "type", "veth", "peer", "name", "peer0");
   for (const name of ["nic0", "peer0"]) await lab.ip("link", "set", name, "up");
   const before = await lab.snapshot();
@@ -131,6 +131,13 @@ test("renamed by an alias of its resource, with its ports: nothing is left to do
   expect((await lab.mustHave("lan0")).ifindex).toBe(ifindex);
   await workspace.succeed("up", "--expect-no-changes");
   await workspace.succeed("refresh", "--expect-no-changes");
+
+  workspace.declare(...named("br0"));
+  const reverted = await workspace.succeed("up");
+  expect(messages(reverted)).toMatch(/^info: lan0 stays, as Bridge "br0" of this program has it now$/m);
+  expect(await lab.mustHave("br0")).toMatchObject({ ifindex });
+  expect((await lab.mustHave("nic0")).master).toBe("br0");
+  await workspace.succeed("up", "--expect-no-changes");
   await workspace.succeed("down");
   expect(await lab.snapshot()).toBe(before);
 });
