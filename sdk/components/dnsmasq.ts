@@ -108,6 +108,8 @@ function configuration(settings: DnsmasqSettings): string[] {
     `dhcp-leasefile=${folder}/leases`,
     "dhcp-lease-max=1100",
     "dhcp-authoritative",
+    // To others not even a refusal: they may have their address from a server beyond a tunnel.
+    "dhcp-ignore=tag:!known",
     ...(mtu === undefined ? [] : [`dhcp-option=option:mtu,${mtu}`]),
   ];
 }

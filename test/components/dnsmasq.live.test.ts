@@ -106,6 +106,33 @@ test("it listens on its bridge alone, in its namespace", async () => {
   ]);
 });
 
+/** What a machine that restarts asks for: the address that it had, of whoever knows it (RFC 2131, INIT-REBOOT). */
+async function askAgain({ address, macAddress }: DnsmasqHost): Promise<void> {
+  const mac = macAddress.split(":").map((byte) => Number.parseInt(byte, 16));
+  const request = Buffer.alloc(300);
+  request.set([1, 1, 6, 0, 0x12, 0x34]);
+  request.set(mac, 28);
+  const asked = [50, 4, ...address.split(".").map(Number)];
+  request.set([0x63, 0x82, 0x53, 0x63, 53, 1, 3, ...asked, 61, 7, 1, ...mac, 255], 236);
+  const to = "UDP4-DATAGRAM:255.255.255.255:67,broadcast,sourceport=68,bindtodevice=eth0";
+  const socat = spawn("ip", ["netns", "exec", client.name, "socat", "-u", "-", to]);
+  socat.stdin.end(request);
+  await new Promise((resolve) => socat.once("close", resolve));
+}
+
+test("who is not declared gets no answer, lest it lose the address that another server of the network gives it", async () => {
+  await serve();
+  await client.ip("addr", "add", "10.20.0.200/24", "dev", "eth0");
+  await client.ip("link", "set", "eth0", "up");
+  const log = () => readFileSync(join(folder, "log"), "utf8");
+  await until("the known one has its address", async () => {
+    await askAgain(db);
+    await askAgain(web);
+    return /DHCPACK\(br0\) 10\.20\.0\.7 /.test(log());
+  });
+  expect(log()).not.toMatch(/DHCPNAK/);
+});
+
 test("other names are asked for where it is said", async () => {
   const options = "--no-resolv --no-hosts --listen-address=10.20.0.1 --bind-interfaces --port=5353";
   const other = `dnsmasq --keep-in-foreground --conf-file=/dev/null --log-facility=- --pid-file= ${options}`;
