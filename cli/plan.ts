@@ -97,6 +97,8 @@ export class Plan {
     const severity = event.severity === "info#err" ? "info" : event.severity;
     if (event.ephemeral || !["info", "warning", "error"].includes(severity)) return;
     const message = event.message.trim();
+    // The engine's SDK prints an error of the provider with its (empty) stack, and the engine tells it then.
+    if (event.severity === "info#err" && /^TuntapError: .*:$/s.test(message)) return;
     if (message) this.diagnose({ severity, message, ...(event.urn ? { urn: event.urn } : {}) });
   }
 

@@ -117,6 +117,21 @@ describe("a plan", () => {
       "       warning: owner is unset",
     ]);
   });
+
+  it("tells an error once, which the provider prints before the engine tells it", () => {
+    const plan = new Plan("run");
+    const said = "Namespace lab: it is not deleted [NAMESPACE_IN_USE] Stop what the message names.";
+    for (const event of [
+      { severity: "info#err", message: `TuntapError: ${said}:\n`, urn: urn("lab") },
+      { severity: "error", message: `${said}\n`, urn: urn("lab") },
+      { severity: "info#err", message: "printed by the program:\n" },
+    ])
+      plan.record({ diagnosticEvent: event } as unknown as Event);
+    expect(plan.diagnostics.map(({ severity, message }) => [severity, message])).toEqual([
+      ["error", said],
+      ["info", "printed by the program:"],
+    ]);
+  });
 });
 
 describe("the steps of the one object", () => {
