@@ -214,7 +214,7 @@ export class Sets {
       if (number >= count) leaving.set(number, { outputs, name: memberName(outputs) });
     }
     const recorded = [...before.values()].map(({ namespace }) => namespace as string | undefined);
-    // Of what an update made that failed then, nothing is recorded.
+    // Of what an update made that was interrupted then, nothing is recorded.
     const others = (await this.host.namespaces.names()).filter((name) => kind.mayBeIn(inputs, name));
     const places = [...recorded, inputs.namespace as string | undefined, ...others];
     const numbered = (leases: readonly string[]) => numberOf(lease, leases);
