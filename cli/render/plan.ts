@@ -85,8 +85,9 @@ function headWord(step: Step, kind: Plan["kind"]): string {
 function propertyLines(step: Step, full: boolean): string[] {
   const lines: string[] = [];
   for (const row of compare(step, full)) {
-    if (row.changed) lines.push(`${row.key}: ${row.before}${row.after}`);
-    else if (full) lines.push(`${row.key}: ${show(row.value)}`);
+    const [was, value] = [row.was, row.value].map((each) => show(each, full));
+    if (row.changed) lines.push(`${row.key}: ${"was" in row ? `${was} => ` : ""}${value}`);
+    else if (full) lines.push(`${row.key}: ${value}`);
   }
   return lines;
 }
@@ -113,8 +114,7 @@ export function changedProperties(step: Step): ChangedProperty[] {
 interface Row {
   key: string;
   changed: boolean;
-  before: string;
-  after: string;
+  /** Where two states are compared. */
   was?: unknown;
   value: unknown;
 }
@@ -137,14 +137,14 @@ function compare(step: Step, full: boolean): Row[] {
     const becomes = key in target ? target[key] : step.operation === "same" ? was : defaultsOf(kind)[key];
     const changed =
       step.operation !== "same" && (show(was) !== show(becomes) || step.named.some((n) => topKey(n) === key));
-    return { key, changed, before: `${show(was)} => `, after: show(becomes), was, value: becomes };
+    return { key, changed, was, value: becomes };
   });
 }
 
 function rowsOf(properties: Record<string, unknown> | undefined, changed: boolean): Row[] {
   return visible(Object.keys(properties ?? {})).map((key) => {
     const value = properties?.[key];
-    return { key, changed, before: "", after: show(value), value };
+    return { key, changed, value };
   });
 }
 

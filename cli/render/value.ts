@@ -18,12 +18,13 @@ export function plain(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, plain(inner)]));
 }
 
-/** One value in a line of text. */
-export function show(value: unknown): string {
+/** One value in a line of text. @param full else a script or a file is only its length: it would hide all around it. */
+export function show(value: unknown, full = true): string {
   const clear = plain(value);
   if (clear === undefined) return "unset";
   if (clear === "[secret]" || clear === "[known after up]") return clear;
-  return JSON.stringify(clear);
+  const lines = typeof clear === "string" && !full ? clear.trimEnd().split("\n").length : 1;
+  return lines > 1 ? `[${lines} lines, shown by --diff]` : JSON.stringify(clear);
 }
 
 /** `urn:pulumi:dev::p::pulumi-nodejs:dynamic/tuntap:TunInterface::tap0` is a TunInterface named tap0. */

@@ -95,6 +95,14 @@ describe("a plan", () => {
     expect(lines(true)).toEqual(expect.arrayContaining([...said, "adopt: false", 'mode: "tap"', "up: true"]));
   });
 
+  it("shows scripts and files as their length, and whole on request", () => {
+    const plan = new Plan("run");
+    plan.record(step("resourcePreEvent", "update", { script: "one\n" }, { script: "one\ntwo\n" }));
+    const lines = (full: boolean) => renderPlan(plan, new Terminal(true), full)[1]?.trim();
+    expect(lines(false)).toBe('script: "one\\n" => [2 lines, shown by --diff]');
+    expect(lines(true)).toBe('script: "one\\n" => "one\\ntwo\\n"');
+  });
+
   it("counts a replacement once, and as running until its last step", () => {
     const plan = new Plan("run");
     plan.record(step("resourcePreEvent", "delete-replaced", { mode: "tap" }));
