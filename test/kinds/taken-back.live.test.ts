@@ -40,7 +40,7 @@ test.each<[string, Record<string, unknown>, () => Promise<string>]>([
   ["BridgePort", { interface: "nic0", bridge: "br0" }, port],
   ["Route", { destination: "198.51.100.0/24", type: "blackhole" }, routes],
   ["Nat", { source: ["192.0.2.0/24"], outInterface: "nic0" }, tables],
-])("a %s stays, on the same object", async (kind, given, shown) => {
+])("a %s stays the same, also after an interrupted run", async (kind, given, shown) => {
   const place = { namespace: lab.name };
   const ends = given.ends as object[] | undefined;
   const inputs = ends ? { ends: ends.map((end) => ({ ...end, ...place })) } : { ...given, ...place };
@@ -52,8 +52,13 @@ test.each<[string, Record<string, unknown>, () => Promise<string>]>([
   alias("first", "second");
   await program.newRun().declare(kind, "second", inputs);
   await program.newRun().declare(kind, "first", inputs);
+  const leaving = program.state.get("second");
   await program.remove("second");
   // With its name, which goes by the logical name, changed there and back.
+  expect(await shown()).toBe(made);
+  if (leaving) program.state.set("second", leaving);
+  expect((await program.newRun().declare(kind, "first", inputs)).operation).toBe("same");
+  await program.remove("second");
   expect(await shown()).toBe(made);
   expect((await program.newRun().declare(kind, "first", inputs)).operation).toBe("same");
   await program.remove("first");
@@ -71,4 +76,13 @@ test("a namespace stays, with what is in it", async () => {
   expect((await Lab.named(name).links()).map(({ ifname }) => ifname)).toEqual(["tap0"]);
   await program.remove("tap0");
   await program.remove("first");
+});
+
+test("one that is made anew under its other name is made anew", async () => {
+  const inputs = { namespace: lab.name, name: "dev0", vni: 42 };
+  const { outputs } = await program.declare("Vxlan", "first", inputs);
+  alias("first", "second");
+  const anew = await program.newRun().declare("Vxlan", "second", { ...inputs, vni: 43 });
+  expect(anew.operation).toBe("replace");
+  expect(anew.outputs.ifindex).not.toBe(outputs.ifindex);
 });
