@@ -63,7 +63,7 @@ test("renamed by `aliases`, an interface is not another's that gets the former n
     const { code, report } = await workspace.run("up");
     expect(code).toBe(1);
     expect(messages(report)).toMatch(
-      /TunInterface "?[ab]"?.* "[ab]" .*renamed by `aliases`.*another logical name.*NAME_CLAIMED/s,
+      /^error: TunInterface [ab]: .* "[ab]" .*renamed by `aliases`.*NAME_CLAIMED.*another logical name/,
     );
     expect(await owners()).toEqual({ x0: "daemon" });
   }
