@@ -130,7 +130,15 @@ describe("overlapping subnets", () => {
     await see(tap("one", { address: "192.0.2.1/24" }), ["address"]);
     await see(tap("two", { address: "192.0.2.1/24" }), ["namespace"]);
     await see(tap("three", { addresses: ["192.0.2.1/24"] }), ["bridge"]);
+    for (const hidden of ["netmask", "addresses", "peerAddress", "up"])
+      await see(tap(hidden, { address: "192.0.2.1/24" }), [hidden]);
     expect(await see(tap("four", { address: "192.0.2.1/24" }))).toEqual([]);
+  });
+
+  test("what else is not known, or a secret, does not matter", async () => {
+    const { see } = run();
+    await see(tap("one", { address: "192.0.2.1/24" }), ["mtu"]);
+    expect(await see(tap("two", { address: "192.0.2.2/24" }))).toHaveLength(1);
   });
 
   test("several addresses of one link may be in one subnet", () =>
@@ -191,6 +199,12 @@ describe("STP on a bridge of machines", () => {
   test("is told once of a bridge, however many ports it has", async () => {
     const ports = ["vm0", "vm1", "vm2", "vm3"].map((name) => tap(name, { bridge: "br0" }));
     await toldOnce([bridge("br0", { stp: true }), ...ports], "br0", /runs STP/);
+  });
+
+  test.each(["stp", "forwardDelay"])("none where `%s` is not known, or a secret", async (hidden) => {
+    const { see } = run();
+    await see(bridge("br0", { stp: true, forwardDelay: 15 }), [hidden]);
+    expect(await see(tap("vm0", { bridge: "br0" }))).toEqual([]);
   });
 
   test("none without STP, with the least delay, without machines, in another namespace", () =>
@@ -317,6 +331,11 @@ describe("a tunnel without a device", () => {
       const { see } = run();
       await see(under());
       expect(await see(vxlan(), [hidden])).toEqual([]);
+    }
+    for (const hidden of ["address", "netmask", "addresses", "peerAddress"]) {
+      const { see } = run();
+      await see(under(), [hidden]);
+      expect(await see(vxlan())).toEqual([]);
     }
   });
 });
