@@ -1,5 +1,5 @@
 import { TuntapError } from "./errors";
-import { parseUrn } from "./host/leases";
+import { labelOf } from "./host/leases";
 
 /**
  * Which resource of the program has which lease in one run: one that got another logical name by `aliases` keeps that of
@@ -15,9 +15,8 @@ export class Leaseholders {
   take(lease: string, urn: string, recordedAs = urn): void {
     const other = this.byLease.get(lease)?.urn;
     if (other !== undefined && other !== urn) {
-      const { kind, logicalName } = parseUrn(other);
       throw new TuntapError("NAME_CLAIMED", {
-        message: `it has the same lease as ${kind} ${JSON.stringify(logicalName)} of this program: one of them was renamed by \`aliases\`, and still has that of its former name, by which the other one would take its object`,
+        message: `it has the same lease as ${labelOf(other)} of this program: one of them was renamed by \`aliases\`, and still has that of its former name, by which the other one would take its object`,
         remedy: "Give the one that is new another logical name.",
       });
     }

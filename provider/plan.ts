@@ -13,6 +13,7 @@ import {
   within,
 } from "./differences";
 import type { Host } from "./host/host";
+import { placeText } from "./host/namespaces";
 import type { BusyMode, Inputs, Kind, Target, ValueSchema } from "./kinds/kind";
 import { listed } from "./members";
 import { rememberedOf } from "./remember";
@@ -239,8 +240,7 @@ export async function describeLoss(
 ): Promise<string> {
   const restarted = target.recorded?.__bootId !== (await host.bootId());
   const place = (target.recorded ?? target).namespace as string | undefined;
-  const where = place === undefined ? "" : ` in namespace ${place}`;
-  const what = `${String(target.recorded?.name ?? target.name)}${where}`;
+  const what = `${String(target.recorded?.name ?? target.name)}${placeText(place)}`;
   // It is there, but as the host has it.
   if (restarted && kind.permanent)
     return `what was done with ${what} ended when the host was restarted; ${consequence}`;

@@ -7,7 +7,7 @@ import { type Converged, converge, type Goal, HalfMade, remove } from "./converg
 import { covered, describeDifference, differences, inputOf } from "./differences";
 import { isTuntapError } from "./errors";
 import type { Host } from "./host/host";
-import { parseUrn } from "./host/leases";
+import { labelOf } from "./host/leases";
 import { type AnyKind, type BusyMode, type Inputs, isSet, type Kind, type Target } from "./kinds/kind";
 import { Leaseholders } from "./leaseholders";
 import { type DiffResult, describeLoss, Planner } from "./plan";
@@ -192,17 +192,12 @@ export class Reconciler {
   /** Deletes the object that carries the lease; that it is gone already is success. */
   async remove(kind: AnyKind, recorded: Outputs): Promise<void> {
     const identity = identityOf(recorded);
-    const note = (severity: Notice["severity"], message: string) =>
-      this.run.tell?.(identity.urn, [mask({ severity, message }, identity, recorded)]);
     await this.withLabel(identity, [recorded], async () => {
       const successor = this.leaseholders.successorOf(recorded.__lease ?? "", identity.urn);
       if (successor !== undefined) {
         // Renamed by `aliases`, and declared under its first name again: one lease, and one object.
-        const { kind: its, logicalName } = parseUrn(successor);
-        await note(
-          "info",
-          `${nameOf(kind, recorded)} stays, as ${its} "${logicalName}" of this program has it now`,
-        );
+        const message = `${nameOf(kind, recorded)} stays, as ${labelOf(successor)} of this program has it now`;
+        await this.tell(identity, "info", message, recorded);
         return;
       }
       if (isSet(kind)) return this.sets.remove(kind, recorded);
@@ -214,8 +209,7 @@ export class Reconciler {
       if (heir !== undefined && !kind.permanent) return;
       const left =
         heir ?? (await remove(kind, target, object, this.host, this.patience(kind, identity, recorded)));
-      if (left === undefined) return;
-      await note("warning", left);
+      if (left !== undefined) await this.tell(identity, "warning", left, recorded);
     });
   }
 
@@ -228,18 +222,19 @@ export class Reconciler {
     const urns = heir.map((claim) => this.claims.holderOf(claim.space, claim.name));
     const other = urns.find((holder) => holder !== undefined && holder !== urn);
     if (other === undefined) return undefined;
-    const { kind: its, logicalName } = parseUrn(other);
-    return `${name} is left as it is, as ${its} "${logicalName}" of this program declares it now; what was there before either is forgotten`;
+    return `${name} is left as it is, as ${labelOf(other)} of this program declares it now; what was there before either is forgotten`;
   }
 
   /** For one piece of work on a resource; what it says is told there. */
   patience(kind: Kind, identity: Identity, inputs: Inputs, recorded?: Outputs): Patience {
     const guarded = secretsOf(identity, recorded);
-    const tell = (message: string) =>
-      void this.run.tell?.(identity.urn, [
-        mask({ severity: "warning", message }, guarded, inputs, recorded ?? {}),
-      ]);
+    const tell = (message: string) => void this.tell(guarded, "warning", message, inputs, recorded ?? {});
     return new Patience(onBusyOf(kind, inputs, this.run.onBusy), tell, this.run.interrupted);
+  }
+
+  /** Tells it at once, without secrets. @param sources where these stand. */
+  private tell(identity: Identity, severity: Notice["severity"], message: string, ...sources: Inputs[]) {
+    return this.run.tell?.(identity.urn, [mask({ severity, message }, identity, ...sources)]);
   }
 
   private result(

@@ -151,6 +151,11 @@ export function networkOf(cidr: Cidr): Cidr {
   return `${canonicalAddress(kind.networkAddressFromCIDR(cidr).toString())}/${prefixLength}`;
 }
 
+/** Whether an IPv6 address is link-local (fe80::/10): its network is on every interface. */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab].:/i.test(address);
+}
+
 /** The highest address of an IPv4 subnet. */
 function broadcastOf(address: string, prefixLength: number): string {
   return address

@@ -22,7 +22,13 @@ export interface LeaseStack {
   stack: string;
 }
 
-const leasePattern = /^tuntap-(?<uid>\d+)-(?<stack>[0-9a-f]{12})[0-9a-f]{20}$/;
+/** Of the digits at its end, those that stand for the stack come first, then those that stand for the resource. */
+export const stackDigits = 12;
+export const resourceDigits = 20;
+
+const leasePattern = new RegExp(
+  `^tuntap-(?<uid>\\d+)-(?<stack>[0-9a-f]{${stackDigits}})[0-9a-f]{${resourceDigits}}$`,
+);
 
 /**
  * `tuntap-<uid>-<32 hex digits>`, at most 50 bytes. The first 12 digits stand for instance, project and stack,
@@ -31,7 +37,7 @@ const leasePattern = /^tuntap-(?<uid>\d+)-(?<stack>[0-9a-f]{12})[0-9a-f]{20}$/;
 export function leaseName(holder: LeaseHolder): string {
   const { stack, project, parents, kind, logicalName } = parseUrn(holder.urn);
   const stackKey = stackParts({ instance: holder.instance, project, stack });
-  return `tuntap-${holder.uid}-${hash(stackKey, 12)}${hash([...stackKey, kind, parents, logicalName], 20)}`;
+  return `tuntap-${holder.uid}-${hash(stackKey, stackDigits)}${hash([...stackKey, kind, parents, logicalName], resourceDigits)}`;
 }
 
 /** The digits of a lease that tell a set's members apart. */
@@ -56,7 +62,7 @@ export function memberNumber(setLease: string, lease: string): number | undefine
  * @param member what tells the link apart from the resource's others.
  */
 export function memberLease(lease: string, member: string): string {
-  return `${lease.slice(0, -20)}${hash([lease, member], 20)}`;
+  return `${lease.slice(0, -resourceDigits)}${hash([lease, member], resourceDigits)}`;
 }
 
 export function isLease(alternativeName: string): boolean {
@@ -71,7 +77,7 @@ export function sameStack(one: string, other: string): boolean {
 
 /** Whether a lease was given by that stack of that instance. */
 export function isOfStack(lease: string, stack: LeaseStack): boolean {
-  return stackOf(lease) === hash(stackParts(stack), 12);
+  return stackOf(lease) === hash(stackParts(stack), stackDigits);
 }
 
 /** The uid on whose behalf a lease was given. */
@@ -124,6 +130,12 @@ export const parseUrn = remembered((urn): Urn => {
     logicalName: name.join("::"),
   };
 });
+
+/** A resource, for people: `Bridge "br0"`. */
+export function labelOf(urn: string): string {
+  const { kind, logicalName } = parseUrn(urn);
+  return `${kind} ${JSON.stringify(logicalName)}`;
+}
 
 function hash(parts: string[], digits: number): string {
   const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join("");

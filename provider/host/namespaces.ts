@@ -5,6 +5,11 @@ import { addAlternativeName } from "./links";
 /** ifindex of `lo`, the first link of every namespace; the lease of a namespace stands on it. */
 export const loopbackIndex = 1;
 
+/** ` in namespace blue`, and nothing for the host's. */
+export function placeText(namespace: NamespaceName): string {
+  return namespace === undefined ? "" : ` in namespace ${namespace}`;
+}
+
 /** The named network namespaces of the host, as `ip netns` knows them. */
 export class Namespaces {
   private readonly listing: Collector<undefined, Map<string, NamespaceEntry>>;

@@ -328,7 +328,7 @@ export interface Kind<Desired = any, Observed = any> extends Declaration {
   inUse(target: Target, observed: Observed, host: Host): Promise<string | undefined>;
   /** Names of the links of this stack inside that end with it, for plans of a replacement. */
   losesWith?(target: Target, observed: Observed, host: Host): Promise<string[]>;
-  /** Why it is gone, if more is known than that it is; for plans. */
+  /** Why it is gone, if more is known than that it is; for plans. Its namespace is there. */
   explainLoss?(target: Target, host: Host): Promise<string | undefined>;
   whereabouts(target: Target, observed: Observed, host: Host): Promise<Whereabouts>;
   codes: { inUse: ErrorCode; foreign: ErrorCode };

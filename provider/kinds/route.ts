@@ -256,7 +256,6 @@ async function sight(target: Target, host: Host): Promise<Sighting<ObservedRoute
 async function explainLoss({ recorded, namespace }: Target, host: Host): Promise<string | undefined> {
   const name = recorded?.interface;
   if (typeof name !== "string") return undefined;
-  if (!(await host.namespaces.exists(namespace))) return undefined;
   const link = (await host.links.table(namespace)).named(name);
   if (link === undefined) return `its interface ${name} is gone`;
   if (!link.up) return `its interface ${name} is down, which takes routes away`;

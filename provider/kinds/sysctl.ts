@@ -1,5 +1,6 @@
 import { TuntapError } from "../errors";
 import type { Host } from "../host/host";
+import { placeText } from "../host/namespaces";
 import { canonicalValue, missingSysctl } from "../host/sysctls";
 import type { InputSchema, Inputs, Kind, Problem, Property, Sighting, Target } from "./kind";
 import {
@@ -125,8 +126,7 @@ async function remove(
       ? await tablesOfOthers(target.namespace, target.lease, host)
       : [];
   if (others.length > 0) {
-    const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
-    return `${name} is left at ${is}${where}, and not put back to the ${found} that was found: other stacks need forwarding there (${others.map((table) => `table ${table}`).join(", ")}). When they are gone, set it by hand`;
+    return `${name} is left at ${is}${placeText(target.namespace)}, and not put back to the ${found} that was found: other stacks need forwarding there (${others.map((table) => `table ${table}`).join(", ")}). When they are gone, set it by hand`;
   }
   const along = await stillAlong(target.namespace, foundAlong(target, bootId), is, host);
   for (const setting of [[name, found] as const, ...along]) await putBack(target.namespace, setting, host);

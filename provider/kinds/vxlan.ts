@@ -32,7 +32,7 @@ import {
   presentSettings,
 } from "./parts/link-settings";
 import { makeLink } from "./parts/making";
-import { adoptInput, linkSpace, nameInput, namespaceInput } from "./parts/names";
+import { adoptInput, linkClaim, nameInput, namespaceInput } from "./parts/names";
 import { nameProperty, namespaceProperty } from "./parts/placement";
 import { type DesiredPort, portInput, portRules, portSettings, presentPort } from "./parts/port-settings";
 import { vlanProblems } from "./parts/port-vlans";
@@ -200,10 +200,7 @@ export const name = segment.name;`,
   outputs: {
     ifindex: { type: "integer", description: "Index of the interface in its namespace." },
   },
-  claims: (values, unknown) => [
-    { space: linkSpace(values.namespace as string | undefined), name: String(values.name) },
-    ...vniClaims(values, unknown),
-  ],
+  claims: (values, unknown) => [linkClaim(String(values.name), values), ...vniClaims(values, unknown)],
   rules: (values) => [...addressRules(values), ...portRules(values), ...vxlanRules(values)],
   async hostRules(values, unknown, host) {
     const problems = await Promise.all([
@@ -240,7 +237,7 @@ export const name = segment.name;`,
   },
   async explainLoss({ recorded, namespace }, host) {
     const device = recorded?.device;
-    if (typeof device !== "string" || !(await host.namespaces.exists(namespace))) return undefined;
+    if (typeof device !== "string") return undefined;
     if ((await host.links.table(namespace)).named(device)) return undefined;
     return `its device ${device} is gone, and with it the kernel deletes it`;
   },

@@ -1,4 +1,5 @@
 import type { Host } from "../host/host";
+import { labelOf } from "../host/leases";
 import type { Link } from "../host/links";
 import type { Inputs } from "../kinds/kind";
 import {
@@ -6,7 +7,6 @@ import {
   type Finding,
   isOurs,
   known,
-  labelOf,
   type Passing,
   type PassingLink,
   type Rule,

@@ -1,6 +1,8 @@
 import { isTuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { Facts, type Finding, labelOf, nothing, type Passing, placeText, type Rule } from "./passing";
+import { labelOf } from "../host/leases";
+import { placeText } from "../host/namespaces";
+import { Facts, type Finding, nothing, type Passing, type Rule } from "./passing";
 import { DeclaredSysctls, placed } from "./sysctls";
 
 /** One setting has two names (net/ipv4/devinet.c). */

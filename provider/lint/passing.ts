@@ -1,6 +1,6 @@
 import { isTuntapError } from "../errors";
 import type { Host } from "../host/host";
-import { isInterimName, isOfStack, type LeaseStack, parseUrn } from "../host/leases";
+import { isInterimName, isOfStack, type LeaseStack } from "../host/leases";
 import type { Link } from "../host/links";
 import type { Scene } from "../host/scenes";
 import type { Inputs } from "../kinds/kind";
@@ -156,15 +156,4 @@ export async function seenAround({ namespace }: PassingLink, host: Host): Promis
 /** Whether this program made a link of the host, or another run of it: then it passes by itself, or is about to go. */
 export function isOurs({ stack }: Passing, { name, leases }: Link): boolean {
   return isInterimName(name) || leases.some((lease) => isOfStack(lease, stack));
-}
-
-/** A resource, for people: `Bridge "br0"`. */
-export function labelOf(urn: string): string {
-  const { kind, logicalName } = parseUrn(urn);
-  return `${kind} ${JSON.stringify(logicalName)}`;
-}
-
-/** ` in namespace blue`, and nothing for the host's. */
-export function placeText(namespace: string | undefined): string {
-  return namespace === undefined ? "" : ` in namespace ${namespace}`;
 }

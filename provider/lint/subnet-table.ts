@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { type NewAddress, splitCidr } from "../host/addresses";
+import { isLinkLocal, type NewAddress, splitCidr } from "../host/addresses";
 import { entryOf } from "./passing";
 
 /** The subnet of one address of a link. Two of them are apart, or one is within the other. */
@@ -21,7 +21,7 @@ export function subnetOf<Link>(
 ): Subnet<Link> | undefined {
   const { address, prefixLength } = splitCidr(cidr);
   const wide = address.includes(":");
-  if (prefixLength === (wide ? 128 : 32) || /^fe[89ab].:/.test(address)) return undefined;
+  if (prefixLength === (wide ? 128 : 32) || isLinkLocal(address)) return undefined;
   // On a point-to-point link the subnet is the peer's.
   return { owner, link, wide, bits: bitsOf(peer ?? address, wide).slice(0, prefixLength) };
 }

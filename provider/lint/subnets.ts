@@ -1,5 +1,7 @@
 import type { Host } from "../host/host";
+import { labelOf } from "../host/leases";
 import type { Link } from "../host/links";
+import { placeText } from "../host/namespaces";
 import type { Scene } from "../host/scenes";
 import { desiredAddresses } from "../kinds/parts/addresses";
 import {
@@ -8,10 +10,8 @@ import {
   type Finding,
   isOurs,
   known,
-  labelOf,
   type Passing,
   type PassingLink,
-  placeText,
   type Rule,
   seenAround,
 } from "./passing";

@@ -1,5 +1,6 @@
 import { canonicalAddress, splitCidr } from "../host/addresses";
 import type { Host } from "../host/host";
+import { labelOf } from "../host/leases";
 import type { Link } from "../host/links";
 import type { Scene } from "../host/scenes";
 import { desiredAddresses } from "../kinds/parts/addresses";
@@ -9,7 +10,6 @@ import {
   type Finding,
   isOurs,
   known,
-  labelOf,
   linkOf,
   type Passing,
   type PassingLink,

@@ -1,4 +1,4 @@
-import { type Address, networkOf, splitCidr } from "../../host/addresses";
+import { type Address, isLinkLocal, networkOf, splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import type { Link, LinkTable } from "../../host/links";
 import { describeRoute, type KernelRoute, routeProtocol } from "../../host/routes";
@@ -80,7 +80,7 @@ function routeTo(address: string, routes: readonly KernelRoute[]): KernelRoute |
 
 /** As destinations of routes, the narrowest first; none of a link-local address, whose network is on every interface. */
 function networksAround(address: string): string[] {
-  if (/^fe[89ab].:/.test(address)) return [];
+  if (isLinkLocal(address)) return [];
   const [bits, all] = address.includes(":") ? [128, "::/0"] : [32, "default"];
   return [...Array.from({ length: bits }, (_, position) => networkOf(`${address}/${bits - position}`)), all];
 }

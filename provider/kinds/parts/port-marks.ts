@@ -1,3 +1,4 @@
+import { resourceDigits, stackDigits } from "../../host/leases";
 import type { Link, LinkTable } from "../../host/links";
 
 /*
@@ -8,9 +9,7 @@ import type { Link, LinkTable } from "../../host/links";
 
 const prefix = "tuntap-port-";
 /** Of the lease: its stack and its resource. */
-const digits = 32;
-/** Of these, the resource. */
-const resourceDigits = 20;
+const digits = stackDigits + resourceDigits;
 
 /** @param former what it was a port of before; empty for nothing. */
 export function portMark(lease: string, former: string): string {

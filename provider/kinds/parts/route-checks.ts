@@ -1,4 +1,4 @@
-import { canonicalAddress, canonicalCidr, networkOf, splitCidr } from "../../host/addresses";
+import { canonicalAddress, canonicalCidr, isLinkLocal, networkOf, splitCidr } from "../../host/addresses";
 import type { Host } from "../../host/host";
 import { familyOf } from "../../host/routes";
 import type { Inputs, Problem } from "../kind";
@@ -77,7 +77,7 @@ function hopRules({ destination, type, gateway, interface: link, onlink, scope }
         "onlink true says that `gateway` is reached directly over `interface`, so it needs both; give them, or take it out",
     });
   }
-  if (typeof gateway === "string" && /^fe[89ab].:/i.test(gateway) && link === undefined) {
+  if (typeof gateway === "string" && isLinkLocal(gateway) && link === undefined) {
     problems.push({
       property: "gateway",
       message: `gateway ${JSON.stringify(gateway)} is a link-local address, which says nothing without \`interface\`; give that too`,

@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import { type ErrorFacts, TuntapError } from "../../errors";
 import type { Host } from "../../host/host";
 import type { LinkTable } from "../../host/links";
+import { placeText } from "../../host/namespaces";
 import { accepted, refusal } from "../../host/refusals";
 import {
   defaultMetric,
@@ -50,9 +51,8 @@ function routeOf(desired: DesiredRoute, target: Target, links: LinkTable, former
   const { destination = "default", gateway, table = 254, type = "unicast", scope } = desired;
   const link = desired.interface === undefined ? undefined : links.named(desired.interface);
   if (desired.interface !== undefined && link === undefined) {
-    const where = target.namespace === undefined ? "" : ` in namespace ${target.namespace}`;
     throw new TuntapError("ROUTE_REFUSED", {
-      message: `there is no interface ${desired.interface}${where}`,
+      message: `there is no interface ${desired.interface}${placeText(target.namespace)}`,
       property: "interface",
       remedy: "Make it first, or pass the `.name` of the resource that makes it.",
     });

@@ -1,4 +1,4 @@
-import { canonicalAddress } from "../../host/addresses";
+import { canonicalAddress, isLinkLocal } from "../../host/addresses";
 import { mayHaveSeveral } from "../../host/forwarding";
 import type { Host } from "../../host/host";
 import { isInterimName } from "../../host/leases";
@@ -179,8 +179,8 @@ const decidesOnVni = ["vni", "destinationPort", "local", "remote", "group"];
 /** Its VNI, which one of a program can have; of link-local addresses, which count by the device, nothing is said. */
 export function vniClaims(inputs: Inputs, unknown: ReadonlySet<string>): Claim[] {
   const { vni, destinationPort, family = 4, local, remote } = desiredVxlan(inputs);
-  const isLinkLocal = [local, remote].some((address) => address !== undefined && /^fe[89ab]/.test(address));
-  if (isLinkLocal || decidesOnVni.some((input) => unknown.has(input))) return [];
+  const ofDevice = [local, remote].some((address) => address !== undefined && isLinkLocal(address));
+  if (ofDevice || decidesOnVni.some((input) => unknown.has(input))) return [];
   return [
     {
       space: `vni:${family}:${inputs.namespace ?? ""}`,
